@@ -37,15 +37,15 @@ class ImageError(EyecutError):
     """Something is wrong with one picture; the message names the file."""
 
 
-class UnreadableImage(ImageError):
+class UnreadableImage(ImageError):  # noqa: N818
     """The file is not a picture, is truncated or empty, or may not be read."""
 
 
-class ImageTooLarge(ImageError):
+class ImageTooLarge(ImageError):  # noqa: N818
     """The picture has more pixels or bytes than the limits allow."""
 
 
-class UnsupportedImage(ImageError):
+class UnsupportedImage(ImageError):  # noqa: N818
     """The suffix names a format that eyecut does not read or write."""
 
 
