@@ -20,8 +20,10 @@ _INKS: tuple[Ink, ...] = (
     (0.05, 0.05, 0.06), (0.97, 0.97, 0.97), (0.79, 0.63, 0.32), (0.55, 0.55, 0.57),
     (0.32, 0.33, 0.36), (0.78, 0.78, 0.80),
 )
-_STARTS = "b c d f g h k l m n p r s t v z br cl dr fl gr kr pl sh st tr".split()
-_VOWELS = "a e i o u ai ea io ou".split()
+_STARTS = (
+    *"bcdfghklmnprstvz", "br", "cl", "dr", "fl", "gr", "kr", "pl", "sh", "st", "tr",
+)
+_VOWELS = (*"aeiou", "ai", "ea", "io", "ou")
 _ENDS = ["", "", "", "n", "l", "r", "s", "x", "th", "nt"]
 _FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX,
@@ -159,7 +161,8 @@ def _mark_mask(rng: Rng, size: int) -> Array8:
     thick = int(rng.integers(4, 22))
     if kind == 0:
         cv2.circle(mark, (middle, middle), radius - thick // 2, 255, thick, cv2.LINE_AA)
-        cv2.circle(mark, (middle, middle), int(radius * rng.uniform(0.1, 0.5)), 255, -1, cv2.LINE_AA)
+        inner = int(radius * rng.uniform(0.1, 0.5))
+        cv2.circle(mark, (middle, middle), inner, 255, -1, cv2.LINE_AA)
     elif kind == 1:
         blades = int(rng.integers(5, 9))
         cv2.circle(mark, (middle, middle), radius, 255, -1, cv2.LINE_AA)
@@ -170,8 +173,8 @@ def _mark_mask(rng: Rng, size: int) -> Array8:
         cv2.circle(mark, (middle, middle), int(radius * 0.38), 0, -1, cv2.LINE_AA)
     elif kind < 4:
         corners = int(rng.integers(3, 7)) if kind == 2 else 2 * int(rng.integers(4, 7))
-        inner = rng.uniform(0.35, 0.6) if kind == 3 else 1.0
-        points = [_spoke(middle, radius * (inner if i % 2 and kind == 3 else 1.0),
+        waist = rng.uniform(0.35, 0.6) if kind == 3 else 1.0
+        points = [_spoke(middle, radius * (waist if i % 2 and kind == 3 else 1.0),
                          2 * np.pi * i / corners - np.pi / 2) for i in range(corners)]
         cv2.fillPoly(mark, [np.array(points, np.int32)], 255, cv2.LINE_AA)
     else:
