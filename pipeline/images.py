@@ -299,7 +299,7 @@ def _to_8_bit(image: Image.Image, path: Path) -> Image.Image:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8:
         raise UnreadableImage(f"{path}: 16-bit TIFF with separate planes; save it interleaved")
-    if image.mode == "F" or (image.mode == "I" and image.getextrema()[1] > 65535):
+    if image.mode == "F" or (image.mode == "I" and int(np.asarray(image).max()) > 65535):
         raise UnreadableImage(f"{path}: 32 bits a channel; save it with 8 or 16")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return image

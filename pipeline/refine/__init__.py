@@ -1,0 +1,105 @@
+"""Mask to matte: holes, islands, outline and edge colour. Pure functions of arrays.
+
+Everything works on the window around the glasses; only the results have the photo's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ValidationError
+from pipeline.refine.contour import coverage, outlines, smooth
+from pipeline.refine.foreground import estimate_foreground
+from pipeline.types import Bools, Bytes, Floats
+
+__all__ = ["RefineSettings", "refine"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefineSettings:
+    """How a mask becomes a matte.
+
+    Attributes:
+        fill_holes: fill holes within lenses; gaps stay open.
+        drop_islands: drop small pieces apart from the glasses.
+        smoothing: sigma along the outline, as a share of the glasses' diagonal; 0 for none.
+        edge: sigma of the matte's edge in pixels; a lens and a sensor leave about 0.7.
+        fringe: pixels inside the outline whose colour may hold old background.
+    """
+
+    fill_holes: bool = True
+    drop_islands: bool = True
+    smoothing: float = 0.002
+    edge: float = 0.7
+    fringe: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, most in (("smoothing", 0.05), ("edge", 10.0), ("fringe", 20.0)):
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ValidationError(f"refine.{name} must lie in [0, {most:g}], not {value}")
+
+
+def refine(
+    rgb: Bytes,
+    mask: Bools,
+    lens: Bools | None,
+    box: NDArray[np.float32],
+    settings: RefineSettings | None = None,
+) -> tuple[Floats, Bytes]:
+    """Turn a mask into a matte with the colour of the glasses.
+
+    Args:
+        rgb: uint8 (H, W, 3), sRGB.
+        mask: bool (H, W), the glasses.
+        lens: bool (H, W), the lens areas where the model knows them, else None.
+        box: (4,), x0 y0 x1 y1 in pixels, the detector's box of these glasses.
+        settings: `RefineSettings()` by default.
+
+    Returns:
+        alpha, float32 (H, W) in [0, 1], and foreground, uint8 (H, W, 3), zero outside the window.
+
+    Raises:
+        ValidationError: the sizes differ.
+    """
+    settings = settings or RefineSettings()
+    size = rgb.shape[:2]
+    if mask.shape != size or (lens is not None and lens.shape != size):
+        raise ValidationError(f"mask {mask.shape} or lens does not fit the photo {size}")
+    alpha = np.zeros(size, np.float32)
+    foreground = np.zeros(rgb.shape, np.uint8)
+    window = _window(mask, settings)
+    if window is None:
+        return alpha, foreground
+    part = mask[window]
+    diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
+    sigma = settings.smoothing * diagonal
+    matte = _soften(coverage([smooth(o, sigma) for o in outlines(part)], part.shape), settings.edge)
+    alpha[window] = matte
+    trust = _soften(matte, settings.fringe)
+    foreground[window] = estimate_foreground(rgb[window], trust)
+    return alpha, foreground
+
+
+def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None:
+    """Return rows and columns of the mask with room for the kernels; None for an empty mask."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    room = 8 + int(4 * max(settings.edge, settings.fringe))
+    return (
+        slice(max(0, int(rows[0]) - room), int(rows[-1]) + 1 + room),
+        slice(max(0, int(columns[0]) - room), int(columns[-1]) + 1 + room),
+    )
+
+
+def _soften(alpha: Floats, sigma: float) -> Floats:
+    if sigma <= 0:
+        return alpha
+    soft = cv2.GaussianBlur(alpha, (0, 0), sigma)
+    return np.asarray(np.where(soft < 1 / 512, np.float32(0), np.minimum(soft, 1)))
