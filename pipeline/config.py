@@ -74,8 +74,10 @@ class ReviewConfig(_Section):
 class OutputConfig(_Section):
     """What is written, and how."""
 
-    jpeg_quality: int = Field(95, ge=1, le=100)
-    """Of JPEG and lossy WebP cut-outs."""
+    format: Literal["keep", "png"] = "keep"
+    """Format of the cut-outs: the photo's own where it can be written, or PNG for all."""
+    quality: int = Field(95, ge=1, le=100)
+    """Of JPEG and WebP cut-outs."""
     report: bool = True
     """Write report/index.html."""
     thumbnail: int = Field(320, ge=64, le=1024)
@@ -85,7 +87,7 @@ class OutputConfig(_Section):
 class RunConfig(_Section):
     """How a run uses the machine; none of it changes the pictures."""
 
-    max_megapixels: float = Field(200.0, gt=0.0)
+    max_megapixels: float = Field(150.0, gt=0.0)
     """Larger photos are refused."""
     max_megabytes: float = Field(500.0, gt=0.0)
     """Larger files are refused."""
@@ -167,7 +169,9 @@ def _find(name_or_path: str | Path) -> Path:
     if looks_like_path:
         raise ConfigError(f"configuration file {given} not found")
     names = ", ".join(preset_names())
-    raise ConfigError(f"no configuration named {str(given)!r}: give one of {names}, or a .yaml file")
+    raise ConfigError(
+        f"no configuration named {str(given)!r}: give one of {names}, or a .yaml file"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 The order is that of the keys, so two runs over the same folder agree. Names are planned before
 anything is written:
 
-* the cut-out keeps the photo's relative path; where its format cannot be written, ".png" is
-  added to the name;
-* the mask takes the path with its suffix replaced by ".png"; where another photo has that name
-  already (``a.jpg`` beside ``a.png``), it keeps the suffix: ``a.png.png``;
+* the cut-out keeps the photo's relative path;
+* the mask, and a cut-out in another format than the photo's, have the suffix replaced by
+  ".png"; where another photo has that name already (``a.jpg`` beside ``a.png``), ".png" is added
+  to the whole name instead: ``a.png.png``;
 * names that still meet, or that differ in letter case alone and so are one file on some
   machines, get ``~2``, ``~3``, ... before the suffix.
 
@@ -19,7 +19,7 @@ import os
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from pipeline import images
@@ -119,12 +119,14 @@ class Names:
 
 
 def plan_names(
-    keys: Sequence[str], owned: Mapping[str, Names] | None = None
+    keys: Sequence[str], owned: Mapping[str, Names] | None = None, *, as_png: bool = False
 ) -> dict[str, Names]:
     """Give every photo names of its own.
 
     Args:
         keys: of all photos of the run, in order.
+        as_png: cut-outs are PNG whatever the photo is; else only where the photo's own format
+            cannot be written.
         owned: names that photos, of this run or an earlier one, have already.
 
     Returns:
@@ -137,36 +139,36 @@ def plan_names(
     taken = {_fold(name) for names in owned.values() for name in (names.cutout, names.mask)}
     folders = {
         _fold(str(parent))
-        for names in (*owned.values(), *(_plain(key) for key in new))
+        for names in (*owned.values(), *(_plain(key, as_png) for key in new))
         for name in (names.cutout, names.mask)
         for parent in PurePosixPath(name).parents
     }
     for key in new:
-        cutout = _first_free(_cutout_names(key), taken, folders)
+        cutout = _first_free(_cutout_names(key, as_png), taken, folders)
         mask = _first_free(_mask_names(key), taken, folders)
         taken |= {_fold(cutout), _fold(mask)}
         plan[key] = Names(cutout, mask)
     return {key: plan[key] for key in keys}
 
 
-def _plain(key: str) -> Names:
-    return Names(next(_cutout_names(key)), next(_mask_names(key)))
+def _plain(key: str, as_png: bool) -> Names:
+    return Names(next(_cutout_names(key, as_png)), next(_mask_names(key)))
 
 
-def _cutout_names(key: str) -> Iterator[str]:
+def _cutout_names(key: str, as_png: bool) -> Iterator[str]:
     path = PurePosixPath("cutouts", key)
-    if not images.is_writable(path):
-        path = path.with_name(path.name + ".png")
-    yield str(path)
-    yield from _numbered(path)
+    if as_png or path.suffix.lower() not in images.WRITE_SUFFIXES:
+        return _png_names(path)
+    return chain([str(path)], _numbered(path))
 
 
 def _mask_names(key: str) -> Iterator[str]:
-    path = PurePosixPath("masks", key)
-    yield str(path.with_name(path.stem + ".png"))
+    return _png_names(PurePosixPath("masks", key))
+
+
+def _png_names(path: PurePosixPath) -> Iterator[str]:
     whole = path.with_name(path.name + ".png")
-    yield str(whole)
-    yield from _numbered(whole)
+    return chain([str(path.with_name(path.stem + ".png")), str(whole)], _numbered(whole))
 
 
 def _numbered(path: PurePosixPath) -> Iterator[str]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from pipeline.errors import OutputError, ValidationError
+from pipeline.images import write_bytes
 from pipeline.types import Record
 
 try:
@@ -87,20 +86,15 @@ class Manifest:
         """Write the manifest anew, one line for each photo in the order of the keys."""
         try:
             lines = (_encode(self.records[key]) for key in sorted(self.records))
-            write_whole(self.path, b"".join(lines))
+            write_bytes(self.path, b"".join(lines), overwrite=True)
         finally:
             self._file.close()
 
-    def __enter__(self) -> Manifest:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def abandon(self) -> None:
+        """Close the file as it is; of one that is still empty, leave nothing behind."""
+        self._file.close()
+        if not self.records:
+            self.path.unlink(missing_ok=True)
 
 
 def _encode(record: Record) -> bytes:
@@ -128,23 +122,4 @@ def read_run(output: Path) -> dict[str, Any] | None:
 def write_run(output: Path, told: dict[str, Any]) -> None:
     """Write run.json, whole or not at all."""
     text = json.dumps(told, indent=2, ensure_ascii=True)
-    write_whole(output / RUN, text.encode() + b"\n")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` so that at any moment `path` holds the old content or all of the new.
-
-    Raises:
-        OutputError: the disk refuses.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise OutputError(f"{path} cannot be written: {error}") from error
+    write_bytes(output / RUN, text.encode() + b"\n", overwrite=True)

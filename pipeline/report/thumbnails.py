@@ -1,0 +1,26 @@
+"""Small pictures for the report page."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bytes
+
+
+def shrink(rgb: Bytes, longest: int) -> Bytes:
+    """Return `rgb` with its longer side at most `longest` pixels, each the mean of its area.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        longest: pixels, at least 1.
+
+    Returns:
+        uint8 (h, w, 3); `rgb` itself where it is small enough already.
+    """
+    height, width = rgb.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,207 @@
+"""One output folder: whose it is, what it holds, how a photo's results get into it.
+
+The folder belongs to one configuration, recorded in `run.json`; from then on `cutouts/`, `masks/`
+and `report/` in it are eyecut's, and results of a photo that changed replace its older ones. Two
+inputs may share a folder as long as no photo of the one stands where a photo of the other did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipeline import images
+from pipeline.compose import to_bytes
+from pipeline.config import Config
+from pipeline.discovery import Discovery, Names, plan_names
+from pipeline.errors import OutputError
+from pipeline.flow import FlowResult
+from pipeline.manifest import MANIFEST, RUN, Manifest, read_run, write_run
+from pipeline.provenance import versions, weights_hashes
+from pipeline.report import shrink, write_page
+from pipeline.types import Bytes, Photo, Record
+
+_OWN = ("cutouts", "masks", "report", MANIFEST)
+
+
+class ResultFolder:
+    """The output folder of one run, claimed on construction.
+
+    Args:
+        output: made if missing.
+        config: of this run.
+        found: the photos of this run.
+        force: take the folder over, whatever it holds.
+
+    Raises:
+        OutputError: the folder holds something else, results of another configuration, or
+            cannot be written; nothing in it has changed then.
+    """
+
+    def __init__(self, output: Path, config: Config, found: Discovery, force: bool) -> None:
+        self.output = output
+        self.config = config
+        self.force = force
+        self.told = _describe(config, found.root)
+        self.hash: str = self.told["config_hash"]
+        before = _previous(output, force)
+        self._same_input = before is not None and before.get("input") == self.told["input"]
+        self.manifest = self._claim(before)
+        self._names = self._plan([source.key for source in found.sources])
+
+    def _claim(self, before: dict[str, Any] | None) -> Manifest:
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.output} cannot be made: {error.strerror}") from error
+        manifest = Manifest(self.output, discard_damaged=self.force)
+        try:
+            changed = before is not None and before.get("config_hash") != self.hash
+            if changed and manifest.records and not self.force:
+                raise OutputError(
+                    f"{self.output} holds results of another configuration, weights or version "
+                    f"of eyecut (see {RUN}); name another folder, or replace them with --force"
+                )
+            write_run(self.output, self.told)
+        except BaseException:
+            manifest.abandon()
+            raise
+        return manifest
+
+    def _plan(self, keys: list[str]) -> dict[str, Names]:
+        ours = set(keys)
+        owned = {
+            key: Names(record.outputs["cutout"], record.outputs["mask"])
+            for key, record in self.manifest.records.items()
+            if {"cutout", "mask"} <= record.outputs.keys()
+            and (key not in ours or record.config_hash == self.hash)
+        }
+        return plan_names(keys, owned, as_png=self.config.output.format == "png")
+
+    def is_done(self, key: str, sha256: str) -> bool:
+        """Say whether the photo with this key and content needs no more work."""
+        record = self.manifest.records.get(key)
+        if self.force or record is None or record.status not in ("done", "no_glasses"):
+            return False
+        results = (record.outputs[kind] for kind in ("cutout", "mask") if kind in record.outputs)
+        return (
+            record.input_sha256 == sha256
+            and record.config_hash == self.hash
+            and all((self.output / name).is_file() for name in results)
+        )
+
+    def check_owner(self, key: str, sha256: str) -> None:
+        """Refuse to replace the results of another input's photo of the same name.
+
+        Raises:
+            OutputError: `key` has results of another picture, from another input folder.
+        """
+        record = self.manifest.records.get(key)
+        foreign = record is not None and record.outputs and record.input_sha256 != sha256
+        if foreign and not self._same_input and not self.force:
+            raise OutputError(
+                f"{key}: {self.output} holds results of another input's photo of that name; "
+                "name another folder, or replace them with --force"
+            )
+
+    def deliver(self, photo: Photo, result: FlowResult) -> dict[str, str]:
+        """Write what `result` holds and return the paths by kind, relative to the folder.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        names = self._names[photo.key]
+        pictures: dict[str, tuple[str, Bytes]] = {}
+        if result.matte is not None and result.canvas is not None:
+            pictures["cutout"] = names.cutout, result.canvas
+            pictures["mask"] = names.mask, to_bytes(result.matte.alpha)
+        if self.config.output.report:
+            longest = self.config.output.thumbnail
+            small = names.mask.removeprefix("masks/").removesuffix(".png") + ".jpg"
+            pictures["before"] = f"report/before/{small}", shrink(photo.rgb, longest)
+            if result.canvas is not None:
+                pictures["after"] = f"report/after/{small}", shrink(result.canvas, longest)
+        for name, array in pictures.values():
+            images.write_image(
+                self.output / name, array, quality=self.config.output.quality, overwrite=True
+            )
+        return {kind: name for kind, (name, _) in pictures.items()}
+
+    def note(self, record: Record) -> None:
+        """Enter `record` in the manifest; what an older one wrote and it does not is removed."""
+        before = self.manifest.records.get(record.key)
+        self.manifest.append(record)
+        if before is not None:
+            stale = set(before.outputs.values()) - set(record.outputs.values())
+            self._remove(
+                stale - {name for n in self._names.values() for name in (n.cutout, n.mask)}
+            )
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(OSError):
+                (self.output / name).unlink()
+
+    def finish(self) -> Path | None:
+        """Write the report and the end of `run.json`; return the page, if one was asked for."""
+        self.told["finished"] = _now()
+        write_run(self.output, self.told)
+        if not self.config.output.report:
+            return None
+        records = self.manifest.records
+        return write_page(self.output, (records[key] for key in sorted(records)), self.told)
+
+    def __enter__(self) -> ResultFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.manifest.close()
+
+
+def _previous(output: Path, force: bool) -> dict[str, Any] | None:
+    """Return what the last run said of itself; refuse a folder that is not eyecut's."""
+    try:
+        before = read_run(output)
+    except OutputError:
+        if force:
+            return None
+        raise
+    if before is None and not force:
+        foreign = [name for name in _OWN if _holds_something(output / name)]
+        if foreign:
+            raise OutputError(
+                f"{output} holds {', '.join(foreign)} of another origin (no {RUN}); name another "
+                "folder, or let files of the same name be replaced with --force"
+            )
+    return before
+
+
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _describe(config: Config, root: Path) -> dict[str, Any]:
+    weights = weights_hashes(config)
+    known = versions()
+    return {
+        "input": str(root),
+        "started": _now(),
+        "finished": None,
+        "config": config.model_dump(mode="json"),
+        "config_hash": config.fingerprint(weights, known["eyecut"]),
+        "weights_sha256": weights,
+        "versions": known,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
