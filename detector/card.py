@@ -65,7 +65,7 @@ def _markdown(card: dict[str, Any]) -> str:
     lines += ["", "## Data", "", "| dataset | training | validation | seeds | fingerprint |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     for data in card["data"]:
-        seeds = "-" if data["seeds"] is None else "{0} to {1}".format(*data["seeds"])
+        seeds = "-" if data["seeds"] is None else " to ".join(map(str, data["seeds"]))
         lines.append(
             f"| {data['name']} | {data['train']} | {data['val']} | {seeds} "
             f"| `{data['fingerprint'][:16]}` |"

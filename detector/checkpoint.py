@@ -71,7 +71,7 @@ def class_map(names: dict[int, str], source: str) -> dict[int, int]:
 
 
 def read_checkpoint(weights: Path | str) -> Checkpoint:
-    """Read weights: "embedded", our `.safetensors`, an ultralytics `.pt`, or an architecture `.yaml`.
+    """Read "embedded", our `.safetensors`, an ultralytics `.pt`, or an architecture `.yaml`.
 
     Raises:
         WeightsError: missing, altered, unsafe or foreign weights, with what to do about it.

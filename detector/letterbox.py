@@ -60,7 +60,7 @@ def letterbox(rgb: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], 
         longest: the longer side of the resized photo, in pixels.
 
     Returns:
-        The input, uint8 (h, w, 3), grey where the photo does not reach, and the photo's place in it.
+        The input, uint8 (h, w, 3), grey around the photo, and the photo's place in it.
     """
     size = (rgb.shape[0], rgb.shape[1])
     resized = fit_size(size, longest)

@@ -1,0 +1,106 @@
+"""What may happen to a training picture: lighting, camera, scale and orientation.
+
+albumentations does the work. ultralytics hands it BGR pictures, so nothing here depends on the
+order of the channels in a way that matters. Boxes move with the picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import albumentations as A
+import cv2
+
+from detector.config import AugmentationConfig
+
+_GREY = (114, 114, 114)  # as the letterbox pads
+
+
+def build_augmentation(config: AugmentationConfig) -> list[Any]:
+    """Transforms in the order in which they are applied, for ultralytics' `augmentations`."""
+    return [*_orientation(config), *_scale(config), *_lighting(config), *_camera(config)]
+
+
+def with_boxes(transforms: list[Any]) -> A.Compose:
+    """Compose for boxes and the bookkeeping of ultralytics' `Albumentations` transform.
+
+    Unlike ultralytics' own, it forgives boxes that rounding put a hair outside the picture, and
+    drops boxes of which less than a quarter is left.
+    """
+    return A.Compose(
+        transforms,
+        bbox_params=A.BboxParams(
+            format="yolo", label_fields=["class_labels", "idx"], min_visibility=0.25, clip=True
+        ),
+        keypoint_params=A.KeypointParams(
+            format="xy", remove_invisible=False, label_fields=["pidx"]
+        ),
+    )
+
+
+def _orientation(config: AugmentationConfig) -> list[Any]:
+    return [
+        A.RandomRotate90(p=config.quarter_turns),
+        A.HorizontalFlip(p=config.flip),
+        A.Affine(
+            rotate=(-config.rotation, config.rotation),
+            rotate_method="ellipse",  # boxes of glasses are emptier in the corners than boxes
+            shear=(-4, 4),
+            fill=_GREY,
+            p=0.5 if config.rotation else 0.0,
+        ),
+    ]
+
+
+def _scale(config: AugmentationConfig) -> list[Any]:
+    # Shrinking moves the picture about in a grey frame: glasses that fill a tenth of the width.
+    return [
+        A.Affine(
+            scale=(config.smallest, config.largest),
+            keep_ratio=True,
+            translate_percent=(-0.15, 0.15),
+            interpolation=cv2.INTER_AREA,
+            fill=_GREY,
+            p=config.scale,
+        )
+    ]
+
+
+def _lighting(config: AugmentationConfig) -> list[Any]:
+    return [
+        A.OneOf(
+            [
+                A.RandomBrightnessContrast(brightness_limit=0.3, contrast_limit=0.3, p=1),
+                A.RandomGamma(gamma_limit=(60, 160), p=1),
+                A.RandomToneCurve(scale=0.2, p=1),
+                A.CLAHE(clip_limit=(1, 3), p=1),
+            ],
+            p=config.lighting,
+        ),
+        A.OneOf(
+            [
+                A.ColorJitter((0.9, 1.1), (0.9, 1.1), (0.6, 1.4), (-0.03, 0.03), p=1),
+                A.HueSaturationValue(15, 40, 15, p=1),
+                A.PlanckianJitter(p=1),
+            ],
+            p=config.lighting,
+        ),
+        A.RandomShadow(shadow_roi=(0, 0, 1, 1), num_shadows_limit=(1, 2), p=config.lighting / 4),
+    ]
+
+
+def _camera(config: AugmentationConfig) -> list[Any]:
+    return [
+        A.OneOf(
+            [
+                A.GaussNoise(std_range=(0.02, 0.08), p=1),
+                A.ISONoise(p=1),
+                A.GaussianBlur(blur_limit=(3, 5), p=1),
+                A.MotionBlur(blur_limit=(3, 7), p=1),
+                A.ImageCompression(quality_range=(35, 90), p=1),
+                A.Downscale(scale_range=(0.4, 0.9), p=1),
+                A.ToGray(p=1),
+            ],
+            p=config.camera,
+        )
+    ]

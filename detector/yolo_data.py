@@ -1,0 +1,116 @@
+"""Our labelled pictures as a dataset of ultralytics, without its label caches beside the data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from detector import quiet  # noqa: F401  (before ultralytics)
+from detector.augmentation import with_boxes
+from detector.dataset import Example
+from detector.errors import DatasetError
+from detector.letterbox import fit_size, resize
+
+# isort: split
+from ultralytics.data.augment import Albumentations
+from ultralytics.data.dataset import YOLODataset
+
+
+class EyewearDataset(YOLODataset):  # type: ignore[misc]
+    """Examples in ultralytics' clothes: labels from memory, pictures resized as in prediction.
+
+    ultralytics would read the labels itself, write a cache next to them, and shrink pictures
+    without area averaging, in which wires vanish.
+    """
+
+    def __init__(self, examples: Sequence[Example], **settings: Any) -> None:
+        self.examples = list(examples)
+        super().__init__(img_path="", **settings)
+
+    def get_img_files(self, img_path: str | list[str]) -> list[str]:
+        """Paths of the pictures; ultralytics calls this once."""
+        return [str(example.image) for example in self.examples]
+
+    def get_labels(self) -> list[dict[str, Any]]:
+        """One label dict a picture, in the layout that ultralytics' transforms expect."""
+        return [
+            {
+                "im_file": str(example.image),
+                "shape": upright_size(example.image),
+                "cls": example.labels.astype(np.float32).reshape(-1, 1),
+                "bboxes": example.boxes.copy(),
+                "segments": [],
+                "keypoints": None,
+                "normalized": True,
+                "bbox_format": "xywh",
+            }
+            for example in self.examples
+        ]
+
+    def load_image(
+        self, i: int, rect_mode: bool = True, resize_short: bool = False
+    ) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int]]:
+        """Picture i as uint8 BGR with its longer side `imgsz`, its size before and after."""
+        if self.ims[i] is not None:
+            return self.ims[i], self.im_hw0[i], self.im_hw[i]
+        bgr = read_bgr(Path(self.im_files[i]))
+        before = (bgr.shape[0], bgr.shape[1])
+        small = resize(bgr, fit_size(before, self.imgsz))
+        after = (small.shape[0], small.shape[1])
+        if self.augment and self.cache != "ram":  # mosaic draws from the pictures seen last
+            self.ims[i], self.im_hw0[i], self.im_hw[i] = small, before, after
+            self.buffer.append(i)
+            if 1 < len(self.buffer) >= self.max_buffer_length:
+                oldest = self.buffer.pop(0)
+                self.ims[oldest] = self.im_hw0[oldest] = self.im_hw[oldest] = None
+        return small, before, after
+
+    def cache_images(self) -> None:
+        """Load every resized picture into memory."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for i, loaded in enumerate(pool.map(self.load_image, range(self.ni))):
+                self.ims[i], self.im_hw0[i], self.im_hw[i] = loaded
+        self.ims = self._ImageCache(self.ims)
+
+    def build_transforms(self, hyp: Any = None) -> Any:
+        """ultralytics' transforms, with boxes handled by our own albumentations Compose."""
+        transforms = super().build_transforms(hyp)
+        for transform in transforms.transforms:
+            if isinstance(transform, Albumentations) and transform.transform is not None:
+                transform.transform = with_boxes(transform.transform.transforms)
+        return transforms
+
+
+def read_bgr(path: Path) -> NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) BGR, upright.
+
+    Raises:
+        DatasetError: if the file is not a picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise DatasetError(f"{path}: not a readable picture; remove it from the dataset")
+    return np.asarray(picture, np.uint8)
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(H, W) of a picture after its EXIF orientation, read from the header alone.
+
+    Raises:
+        DatasetError: if the file is not a picture.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except (OSError, UnidentifiedImageError) as error:
+        raise DatasetError(f"{path}: not a readable picture; remove it from the dataset") from error
+    return (width, height) if turned else (height, width)
