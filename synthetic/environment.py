@@ -29,8 +29,8 @@ from synthetic.panorama import (
 )
 
 __all__ = [
-    "KINDS", "ROUGHNESS", "ambient", "directions", "harmonics", "irradiance_coefficients", "key_light",
-    "load_hdr", "prefilter", "prefilter_hdr", "procedural", "rotate",
+    "KINDS", "ROUGHNESS", "ambient", "directions", "harmonics", "irradiance_coefficients",
+    "key_light", "load_hdr", "prefilter", "prefilter_hdr", "procedural", "rotate",
 ]
 
 Float = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ class SyntheticError(Exception):
     """Root of everything that this package raises on purpose."""
 
 
-class RendererUnavailable(SyntheticError):
+class RendererUnavailable(SyntheticError):  # noqa: N818 - a state, not a mistake
     """No OpenGL context could be made; the message says which packages to install."""
 
     def __init__(self, reason: str = "") -> None:
