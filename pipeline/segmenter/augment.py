@@ -1,0 +1,96 @@
+"""Changes to a training crop's look: light, colour, sharpness, noise, compression.
+
+Everything is OpenCV on uint8, a few milliseconds a crop, drawn from one generator.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+
+def photometric(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    """Return `rgb`, uint8 (S, S, 3), as another camera in another light might have had it."""
+    if rng.random() < 0.8:
+        rgb = cv2.LUT(rgb, _tone_curves(rng))
+    if rng.random() < 0.3:
+        rgb = _saturate(rng, rgb)
+    if rng.random() < 0.25:
+        rgb = _shade(rng, rgb)
+    if rng.random() < 0.2:
+        rgb = _coarsen(rng, rgb)
+    if rng.random() < 0.25:
+        rgb = _blur(rng, rgb)
+    if rng.random() < 0.15:
+        rgb = _sharpen(rng, rgb)
+    if rng.random() < 0.3:
+        rgb = _noise(rng, rgb)
+    if rng.random() < 0.3:
+        rgb = _compress(rng, rgb)
+    return rgb
+
+
+def _tone_curves(rng: np.random.Generator) -> Bytes:
+    """Brightness, contrast, gamma and white balance in one table, uint8 (256, 3)."""
+    ramp = np.linspace(0, 1, 256)[:, None]
+    gamma = np.exp(rng.normal(0, 0.25))
+    contrast = np.exp(rng.normal(0, 0.2))
+    pivot = rng.uniform(0.3, 0.8)
+    cast = np.exp(rng.normal(0, 0.09, 3)) if rng.random() < 0.5 else np.ones(3)
+    curve = (ramp**gamma - pivot) * contrast + pivot + rng.normal(0, 0.06)
+    curve = curve * cast
+    if rng.random() < 0.02:
+        curve = 1 - curve
+    table: Bytes = (np.clip(curve, 0, 1) * 255).astype(np.uint8).reshape(1, 256, 3)
+    return table
+
+
+def _saturate(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < 0.25:
+        return grey
+    amount = rng.uniform(0.2, 1.7)
+    return cv2.addWeighted(rgb, amount, grey, 1 - amount, 0)
+
+
+def _shade(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    """A smooth light fall-off over the picture."""
+    grid = rng.uniform(0.6, 1.3, (3, 3)).astype(np.float32)
+    field = cv2.resize(grid, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(rgb * field[..., None], 0, 255).astype(np.uint8)
+
+
+def _coarsen(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    """A photo of low resolution, enlarged."""
+    side = rgb.shape[0]
+    small = max(16, int(side * rng.uniform(0.4, 0.9)))
+    less = cv2.resize(rgb, (small, small), interpolation=cv2.INTER_AREA)
+    way = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
+    return cv2.resize(less, (side, side), interpolation=way)
+
+
+def _blur(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    sigma = rng.uniform(0.4, 1.6) * rgb.shape[0] / 512
+    return cv2.GaussianBlur(rgb, (0, 0), max(sigma, 0.3))
+
+
+def _sharpen(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    soft = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.6, 2.0))
+    amount = rng.uniform(0.3, 1.2)
+    return cv2.addWeighted(rgb, 1 + amount, soft, -amount, 0)
+
+
+def _noise(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    sigma = rng.uniform(1, 12)
+    shape = rgb.shape if rng.random() < 0.6 else (*rgb.shape[:2], 1)
+    noise = rng.standard_normal(shape, dtype=np.float32) * sigma
+    return np.clip(rgb + noise, 0, 255).astype(np.uint8)
+
+
+def _compress(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    quality = int(rng.integers(25, 92))
+    _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -1,0 +1,76 @@
+"""What training asks of the masks: focal and dice losses, and an honest quality.
+
+All take logits (B, 4, S, S) in the order of `compact.MASK_NAMES` and soft targets in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+PLANES = (0, 0, 1, 2)  # glasses, frame, lens: the target plane of each mask
+MASK_SHARES = (1.0, 0.4, 0.8, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class LossShares:
+    """How much each loss counts."""
+
+    focal: float = 4.0
+    dice: float = 1.0
+    quality: float = 0.5
+    gamma: float = 1.0
+
+
+def focal_loss(logits: Tensor, target: Tensor, weight: Tensor, gamma: float) -> Tensor:
+    """Focal loss (Lin et al., ICCV 2017) for soft targets (Li et al., NeurIPS 2020): the
+    cross-entropy times |target - p|^gamma, weighted mean over pixels: (B, M).
+
+    `weight` is (B, 1, S, S).
+    """
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    with torch.no_grad():
+        factor = (target - torch.sigmoid(logits)).abs()
+        if gamma != 1.0:
+            factor = factor**gamma
+        factor *= weight
+        total = weight.sum(dim=(-1, -2))
+    return (entropy * factor).sum(dim=(-1, -2)) / total
+
+
+def dice_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """1 - Dice over weighted pixels (Milletari et al., 3DV 2016): (B, M)."""
+    p = torch.sigmoid(logits)
+    both = (p * target * weight).sum(dim=(-1, -2))
+    sizes = (p * weight).sum(dim=(-1, -2)) + (target * weight).sum(dim=(-1, -2))
+    return 1 - (2 * both + 50) / (sizes + 50)
+
+
+@torch.no_grad()
+def true_iou(logits: Tensor, target: Tensor) -> Tensor:
+    """IoU of the thresholded masks, (B, M) in [0, 1]; two empty masks agree."""
+    on, truth = logits > 0, target > 0.5
+    inside = (on & truth).sum(dim=(-1, -2)).float()
+    union = (on | truth).sum(dim=(-1, -2)).float()
+    return torch.where(union > 0, inside / union.clamp(min=1), torch.ones_like(union))
+
+
+def segmentation_loss(
+    logits: Tensor, quality: Tensor, planes: Tensor, weight: Tensor, shares: LossShares
+) -> tuple[Tensor, Tensor]:
+    """The whole loss (scalar) and the true IoU (B, 4).
+
+    `planes` is (B, 3, S, S): glasses, frame, lens; `weight` is (B, 1, S, S).
+    """
+    logits = logits.float()
+    target = planes[:, list(PLANES)]
+    share = logits.new_tensor(MASK_SHARES)
+    focal = focal_loss(logits, target, weight, shares.gamma)
+    dice = dice_loss(logits, target, weight)
+    iou = true_iou(logits, target)
+    masks = ((shares.focal * focal + shares.dice * dice) * share).mean(dim=0).sum() / share.sum()
+    error = F.mse_loss(quality.float(), iou)
+    return masks + shares.quality * error, iou

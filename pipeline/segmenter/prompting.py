@@ -1,0 +1,198 @@
+"""Prompts for training: boxes with jitter, points, and previous masks, made from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+NEGATIVE, POSITIVE, CORNER_A, CORNER_B = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One instance within a crop: uint8 (S, S) coverage of its frame and of its lenses."""
+
+    frame: Bytes
+    lens: Bytes
+    glasses: Bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "glasses", cv2.add(self.frame, self.lens))
+
+    @classmethod
+    def empty(cls, size: int) -> Truth:
+        return cls(np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8))
+
+    def box(self) -> Floats | None:
+        """float32 (4,) xyxy of coverage above one half, None where there is none."""
+        x, y, w, h = cv2.boundingRect((self.glasses > 127).astype(np.uint8))
+        return np.float32([x, y, x + w, y + h]) if w else None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPrompt:
+    """A prompt in pixels of the crop, and the truth that it asks for."""
+
+    truth: Truth
+    coords: Floats
+    labels: NDArray[np.int64]
+    prior: Bytes
+    has_prior: bool
+
+
+def make_prompt(
+    rng: np.random.Generator, target: Truth, others: Sequence[Truth], size: int
+) -> TrainingPrompt:
+    """Ask for `target` with a box, points or both, sometimes with a previous mask.
+
+    A negative point on one of the target's own lenses takes that lens away, so that negative
+    points are obeyed anywhere.
+    """
+    box = target.box()
+    points: list[tuple[float, float, int]] = []
+    use_box = True
+    roll = rng.random()
+    if box is None:
+        box = _random_box(rng, size)
+    elif roll < 0.62:
+        pass
+    elif roll < 0.80:  # box and points
+        points += _on(rng, target, int(rng.integers(0, 3)))
+        points += _off(rng, target, others, int(rng.integers(0, 3)), box)
+    elif roll < 0.96:  # points alone
+        points += _on(rng, target, int(rng.integers(1, 4)))
+        points += _off(rng, target, others, int(rng.integers(0, 3)), box)
+        use_box = False
+    else:
+        target, taken = _take_lens(rng, target)
+        points += taken
+    if others and use_box and box is not None and rng.random() < 0.15:
+        box, points = _union_prompt(rng, target, others, box, points)
+    if use_box and box is not None:
+        x0, y0, x1, y1 = jitter_box(rng, box, size).tolist()
+        points += [(x0, y0, CORNER_A), (x1, y1, CORNER_B)]
+    has_prior = bool(rng.random() < 0.1)
+    prior = degrade(rng, target, others) if has_prior else np.zeros((size, size), np.uint8)
+    small = cv2.resize(prior, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
+    coords = np.float32([p[:2] for p in points]).reshape(-1, 2)
+    return TrainingPrompt(target, coords, np.int64([p[2] for p in points]), small, has_prior)
+
+
+def jitter_box(rng: np.random.Generator, box: Floats, size: int) -> Floats:
+    """Move each edge as a detector might: a few percent of the box, seldom up to 12 %."""
+    w, h = box[2] - box[0], box[3] - box[1]
+    spread = 0.02 if rng.random() < 0.7 else 0.05
+    noise = np.clip(rng.normal(0, spread, 4), -0.12, 0.12) * np.array([w, h, w, h])
+    return np.clip(box + noise, 0, size).astype(np.float32)
+
+
+def degrade(rng: np.random.Generator, target: Truth, others: Sequence[Truth]) -> Bytes:
+    """A plausible bad mask of the target: shifted, blurred, with parts missing or too much."""
+    mask = target.glasses.copy()
+    size = mask.shape[0]
+    if others and rng.random() < 0.3:
+        mask = cv2.max(mask, others[int(rng.integers(len(others)))].glasses)
+    for _ in range(int(rng.integers(0, 4))):
+        centre = tuple(int(v) for v in rng.integers(0, size, 2))
+        radius = int(rng.uniform(0.03, 0.15) * size)
+        colour = 255 if rng.random() < 0.3 else 0
+        cv2.circle(mask, centre, radius, colour, -1)
+    k = int(rng.integers(1, max(2, size // 48)))
+    change = cv2.dilate if rng.random() < 0.5 else cv2.erode
+    mask = change(mask, np.ones((k, k), np.uint8))
+    return cv2.blur(mask, (2 * k + 1, 2 * k + 1))
+
+
+def _random_box(rng: np.random.Generator, size: int) -> Floats:
+    w, h = rng.uniform(0.2, 0.85, 2) * size
+    x, y = rng.uniform(0, size - w), rng.uniform(0, size - h)
+    return np.float32([x, y, x + w, y + h])
+
+
+def _union_prompt(
+    rng: np.random.Generator,
+    target: Truth,
+    others: Sequence[Truth],
+    box: Floats,
+    points: list[tuple[float, float, int]],
+) -> tuple[Floats, list[tuple[float, float, int]]]:
+    """A box over two pairs, and points that tell which: one on it, one on the other."""
+    other = others[int(rng.integers(len(others)))]
+    second = other.box()
+    if second is None or not target.glasses.any():
+        return box, points
+    union = np.concatenate([np.minimum(box[:2], second[:2]), np.maximum(box[2:], second[2:])])
+    which = rng.random()
+    if which < 0.7:
+        points = points + _on(rng, other, 1, label=NEGATIVE)
+    if which > 0.4:
+        points = points + _on(rng, target, 1)
+    return union, points
+
+
+def _on(
+    rng: np.random.Generator, truth: Truth, count: int, label: int = POSITIVE
+) -> list[tuple[float, float, int]]:
+    """Points on the frame or on a lens, half and half."""
+    points: list[tuple[float, float, int]] = []
+    for _ in range(count):
+        plane = truth.frame if rng.random() < 0.5 else truth.lens
+        spot = _pick(rng, plane > 127) or _pick(rng, truth.glasses > 127)
+        if spot:
+            points.append((*spot, label))
+    return points
+
+
+def _off(
+    rng: np.random.Generator, target: Truth, others: Sequence[Truth], count: int, box: Floats
+) -> list[tuple[float, float, int]]:
+    """Negative points: on another pair where there is one, else on background near the target."""
+    points: list[tuple[float, float, int]] = []
+    clear = cv2.dilate(target.glasses, np.ones((5, 5), np.uint8)) == 0
+    x0, y0, x1, y1 = (int(v) for v in box)
+    for _ in range(count):
+        if others and rng.random() < 0.6:
+            points += _on(rng, others[int(rng.integers(len(others)))], 1, label=NEGATIVE)
+            continue
+        if rng.random() < 0.7:
+            inside = np.zeros_like(clear)
+            inside[y0:y1, x0:x1] = clear[y0:y1, x0:x1]
+            spot = _pick(rng, inside)
+        else:
+            spot = _pick(rng, clear)
+        if spot:
+            points.append((*spot, NEGATIVE))
+    return points
+
+
+def _take_lens(
+    rng: np.random.Generator, target: Truth
+) -> tuple[Truth, list[tuple[float, float, int]]]:
+    """Drop one lens from the truth and return the negative point that asks for it."""
+    count, parts = cv2.connectedComponents((target.lens > 127).astype(np.uint8), connectivity=4)
+    if count < 2:
+        return target, []
+    part = (parts == int(rng.integers(1, count))).astype(np.uint8)
+    deep = cv2.erode(part, np.ones((7, 7), np.uint8)) > 0
+    spot = _pick(rng, deep)
+    if not spot:
+        return target, []
+    grown = cv2.dilate(part, np.ones((3, 3), np.uint8)) > 0
+    return Truth(target.frame, np.where(grown, 0, target.lens).astype(np.uint8)), [
+        (*spot, NEGATIVE)
+    ]
+
+
+def _pick(rng: np.random.Generator, where: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """A random pixel's (x, y) from a bool array."""
+    spots = np.flatnonzero(where)
+    if not len(spots):
+        return None
+    y, x = divmod(int(spots[rng.integers(len(spots))]), where.shape[1])
+    return float(x), float(y)

@@ -1,0 +1,113 @@
+"""How good a compact segmenter is on held-out scenes, prompted with the truth's own boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from pipeline.errors import UnreadableImage
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.crop import extract, window_around
+from pipeline.segmenter.prompting import Truth, jitter_box
+from pipeline.segmenter.samples import Scene, read_scene
+from pipeline.segmenter.train_config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Means over the held-out pairs, each in [0, 1]: IoU of the glasses, mean of its worst
+    tenth, IoU of frame and lenses, recall of thin parts, error of the predicted quality."""
+
+    iou: float
+    worst_decile: float
+    frame: float
+    lens: float
+    thin: float
+    quality_error: float
+    count: int
+
+    @classmethod
+    def empty(cls) -> Figures:
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+
+    def to_dict(self) -> dict[str, float]:
+        return {k: round(v, 4) for k, v in asdict(self).items()}
+
+    def line(self) -> str:
+        """One plain line."""
+        return " ".join(f"{k} {v:g}" for k, v in self.to_dict().items())
+
+
+def validate(model: CompactSam, scenes: Sequence[Scene], config: TrainConfig) -> Figures:
+    """Prompt for each instance (the first `validate_count`, spread evenly) with a slightly
+    moved box, at `validate_size`."""
+    pairs = [(s, i) for s in scenes for i in range(len(s.masks))]
+    picked = np.linspace(0, len(pairs) - 1, min(config.validate_count, len(pairs))).round()
+    rows = []
+    for number, index in enumerate(picked.astype(int)):
+        scene, instance = pairs[index]
+        try:
+            row = _one(model, scene, instance, config.validate_size, number)
+        except UnreadableImage:
+            continue
+        if row is not None:
+            rows.append(row)
+    if not rows:
+        return Figures.empty()
+    table = np.array(rows)
+    iou = np.sort(table[:, 0])
+    worst = float(iou[: max(1, len(iou) // 10)].mean())
+    frame, lens, thin, error = (float(np.nanmean(c)) for c in table[:, 1:].T)
+    return Figures(float(iou.mean()), worst, frame, lens, thin, error, len(rows))
+
+
+@torch.inference_mode()
+def _one(
+    model: CompactSam, scene: Scene, instance: int, size: int, seed: int
+) -> tuple[float, ...] | None:
+    rgb, masks = read_scene(scene)
+    truth = Truth(masks[instance][..., 0], masks[instance][..., 1])
+    box = truth.box()
+    if box is None or (truth.glasses > 127).sum() < 100:
+        return None
+    box = jitter_box(np.random.default_rng(seed), box, max(rgb.shape))
+    window = window_around(box, rgb.shape[:2])
+    device = model.device
+    image = torch.from_numpy(extract(rgb, window, size)).permute(2, 0, 1)[None].to(device)
+    embedding, features = model.encode(model.preprocess(image))
+    coords = torch.from_numpy(window.to_window(box.reshape(1, 2, 2), size)).to(device)
+    labels = torch.tensor([[2, 3]], device=device)
+    logits, quality = model.decode(embedding, features, coords, labels)
+    on = (logits[0].float() > 0).cpu().numpy()
+    planes = [_fit(p, window, size) for p in (truth.glasses, truth.frame, truth.lens)]
+    iou = _iou(on[0], planes[0])
+    found = (
+        iou,
+        _iou(on[2], planes[1]),
+        _iou(on[3], planes[2]),
+        _thin_recall(planes[0], on[0]),
+        abs(float(quality[0, 0]) - iou),
+    )
+    return found
+
+
+def _fit(plane: np.ndarray, window: object, size: int) -> np.ndarray:  # type: ignore[type-arg]
+    coverage = extract(cv2.merge([plane] * 3), window, size)[..., 0]  # type: ignore[arg-type]
+    return coverage > 127
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:  # type: ignore[type-arg]
+    union = (a | b).sum()
+    return float((a & b).sum() / union) if union else float("nan")
+
+
+def _thin_recall(truth: np.ndarray, on: np.ndarray) -> float:  # type: ignore[type-arg]
+    _, _, w, h = cv2.boundingRect(truth.astype(np.uint8))
+    radius = max(1, round(0.006 * float(np.hypot(w, h))))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    thin = truth & (cv2.morphologyEx(truth.astype(np.uint8), cv2.MORPH_OPEN, disc) == 0)
+    return float((thin & on).sum() / thin.sum()) if thin.any() else float("nan")
