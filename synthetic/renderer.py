@@ -1,0 +1,505 @@
+"""Scenes to pictures and labels with OpenGL, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import moderngl
+import numpy as np
+import numpy.typing as npt
+
+from synthetic import sensor, shaders, shadows
+from synthetic.assets import Assets
+from synthetic.errors import RendererUnavailable
+from synthetic.materials import Material
+from synthetic.sample import Array8, Box, Instance, Sample
+from synthetic.scene import Item, Scene, sample_scene
+
+Floats = npt.NDArray[np.float32]
+_SRGB8_ALPHA8 = 0x8C43
+_SHADOW_SIZE = 1024
+_SURFACE_SIZE = 640
+_LAYOUT = "3f 3f 2f 3f"
+_ATTRIBUTES = ("in_position", "in_normal", "in_uv", "in_anchor")
+
+
+@dataclass(slots=True)
+class _Targets:
+    """Framebuffers of one picture size, kept from scene to scene."""
+
+    colour: moderngl.Framebuffer
+    resolved: moderngl.Framebuffer
+    picture: moderngl.Texture
+    label: moderngl.Framebuffer
+    label_resolved: moderngl.Framebuffer
+    mirror: moderngl.Framebuffer
+    mirror_texture: moderngl.Texture
+
+
+@dataclass(slots=True)
+class _Draw:
+    """An item on the graphics card."""
+
+    item: Item
+    buffer: moderngl.Buffer
+    index: moderngl.Buffer
+    texture: moderngl.Texture | None
+    ink: moderngl.Texture | None
+
+
+class Renderer:
+    """Draws scenes from seeds. One OpenGL context; make one for each process.
+
+    Raises RendererUnavailable where no driver renders without a screen.
+    """
+
+    def __init__(self, assets: Assets | None = None) -> None:
+        self.assets = assets or Assets()
+        try:
+            self._ctx = moderngl.create_context(standalone=True, backend="egl", require=330)
+        except Exception as error:  # moderngl raises bare exceptions of several kinds
+            raise RendererUnavailable(str(error)) from error
+        ctx = self._ctx
+        program = ctx.program
+        self._opaque = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_OPAQUE)
+        self._clear = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_CLEAR)
+        self._depth = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_DEPTH)
+        self._height = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_HEIGHT)
+        self._label = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_LABEL)
+        self._sky = program(
+            shaders.BACKGROUND_VERTEX, fragment_shader=shaders.FRAGMENT_BACKGROUND
+        )
+        corners = np.array([[-1, -1], [3, -1], [-1, 3]], np.float32)
+        self._sky_array = ctx.vertex_array(self._sky, ctx.buffer(corners), "in_corner")
+        self._environment = ctx.texture_array((256, 128, 5), 3, dtype="f2")
+        self._environment.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._environment.repeat_y = False
+        self._shadow_map = ctx.depth_texture((_SHADOW_SIZE, _SHADOW_SIZE))
+        self._shadow_map.compare_func = "<="
+        self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
+        self._shadow = ctx.framebuffer(depth_attachment=self._shadow_map)
+        self._height_target = ctx.framebuffer(
+            [ctx.texture((_SURFACE_SIZE, _SURFACE_SIZE), 4, dtype="f4")],
+            ctx.depth_renderbuffer((_SURFACE_SIZE, _SURFACE_SIZE)),
+        )
+        self._surface = ctx.texture((_SURFACE_SIZE, _SURFACE_SIZE), 2, dtype="f2")
+        self._surface.repeat_x = self._surface.repeat_y = False
+        self._gobo = ctx.texture((128, 128), 3)
+        self._blank = ctx.texture((1, 1), 4, data=b"\x00\x00\x00\x00")
+        self._targets: dict[tuple[int, int], _Targets] = {}
+
+    def render(
+        self,
+        seed: int,
+        size: tuple[int, int] = (768, 768),
+        glasses: bool | None = None,
+        pairs: int | None = None,
+    ) -> Sample:
+        """The scene of a seed; the same arguments give the same sample.
+
+        size: (height, width) in pixels. glasses: True or False forces or forbids them; pairs:
+        how many. Both default to what the seed draws.
+        """
+        scene = sample_scene(seed, self.assets, size, with_glasses=glasses, pairs=pairs)
+        return self.draw(scene)
+
+    def draw(self, scene: Scene) -> Sample:
+        """Render a scene: the picture, its coverage maps and the colour freed of the background."""
+        targets = self._targets_for(scene.camera.size)
+        draws = [self._upload(item) for item in scene.items]
+        try:
+            self._prepare_light(scene, draws)
+            picture = self._picture(scene, draws, targets)
+            rng = np.random.default_rng([scene.seed, 1])
+            curve = str(rng.choice(sensor.CURVES))
+            gains = _white_balance(rng)
+            worn = [d for d in draws if d.item.pair >= 0]
+            white = np.float32(6.0 / scene.exposure / min(gains))
+            clean = self._glasses_on_white(scene, worn, targets, float(white)) if worn else None
+            maps = self._coverage(scene, draws, targets)
+        finally:
+            for draw in draws:
+                for resource in (draw.buffer, draw.index, draw.texture, draw.ink):
+                    if resource is not None:
+                        resource.release()
+        return _develop(scene, picture, clean, white, maps, rng, curve, gains)
+
+    def _targets_for(self, size: tuple[int, int]) -> _Targets:
+        if size not in self._targets:
+            ctx, (height, width) = self._ctx, size
+            flat = (width, height)
+            picture = ctx.texture(flat, 4, dtype="f2")
+            picture.repeat_x = picture.repeat_y = False
+            half = (max(1, width // 2), max(1, height // 2))
+            mirror = ctx.texture(half, 4, dtype="f2")
+            mirror.repeat_x = mirror.repeat_y = False
+            self._targets[size] = _Targets(
+                ctx.framebuffer(
+                    [ctx.renderbuffer(flat, 4, samples=4, dtype="f2")],
+                    ctx.depth_renderbuffer(flat, samples=4),
+                ),
+                ctx.framebuffer([picture]),
+                picture,
+                ctx.framebuffer(
+                    [ctx.renderbuffer(flat, 4, samples=4)], ctx.depth_renderbuffer(flat, samples=4)
+                ),
+                ctx.framebuffer([ctx.renderbuffer(flat, 4)]),
+                ctx.framebuffer([mirror], ctx.depth_renderbuffer(half)),
+                mirror,
+            )
+        return self._targets[size]
+
+    def _upload(self, item: Item) -> _Draw:
+        mesh, ctx = item.mesh, self._ctx
+        rows = np.concatenate([mesh.positions, mesh.normals, mesh.uvs, mesh.anchors], axis=1)
+        material = item.material
+        return _Draw(
+            item,
+            ctx.buffer(np.ascontiguousarray(rows, np.float32)),
+            ctx.buffer(np.ascontiguousarray(mesh.triangles, np.uint32)),
+            self._texture(material.texture),
+            self._texture(material.print),
+        )
+
+    def _texture(self, pixels: Array8 | None) -> moderngl.Texture | None:
+        if pixels is None:
+            return None
+        if pixels.shape[2] == 3:
+            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+        texture = self._ctx.texture(
+            (pixels.shape[1], pixels.shape[0]),
+            4,
+            data=np.ascontiguousarray(pixels),
+            internal_format=_SRGB8_ALPHA8,
+        )
+        texture.build_mipmaps()
+        texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        texture.anisotropy = 4.0
+        return texture
+
+    def _run(self, program: moderngl.Program, draw: _Draw) -> None:
+        used = [name for name in _ATTRIBUTES if name in program]
+        layout = " ".join(
+            part if name in program else _padding(part)
+            for name, part in zip(_ATTRIBUTES, _LAYOUT.split(), strict=True)
+        )
+        array = self._ctx.vertex_array(program, [(draw.buffer, layout, *used)], draw.index)
+        array.render()
+        array.release()
+
+    def _prepare_light(self, scene: Scene, draws: list[_Draw]) -> None:
+        light = scene.light
+        levels = [
+            cv2.resize(level, (256, 128), interpolation=cv2.INTER_LINEAR) for level in light.levels
+        ]
+        self._environment.write(np.minimum(np.stack(levels), 6e4).astype(np.float16).tobytes())
+        if light.gobo is not None:
+            self._gobo.write(light.gobo.tobytes())
+        casters = [d for d in draws if not d.item.surface and d.item.mesh.positions[:, 1].max() > 0]
+        for program in (self._opaque, self._clear):
+            self._set_light(program, scene)
+        self._draw_shadow_map(scene, casters)
+        self._draw_surface_shadow(scene, casters)
+
+    def _set_light(self, program: moderngl.Program, scene: Scene) -> None:
+        light = scene.light
+        _set(program, "u_eye", scene.camera.eye)
+        _set(program, "u_forward", scene.camera.forward)
+        _set(program, "u_sh", light.irradiance)
+        _set(program, "u_below", scene.below)
+        _set(program, "u_key_direction", light.key_direction)
+        _set(program, "u_key_colour", light.key_colour)
+        _set(program, "u_gobo_scale", light.gobo_scale if light.gobo is not None else 0.0)
+        for unit, name in enumerate(
+            ("u_environment", "u_shadow", "u_surface_shadow", "u_gobo", "u_texture")
+        ):
+            _set(program, name, unit)
+        _set(program, "u_mirror", 5)
+        _set(program, "u_behind", 5)
+        _set(program, "u_print", 6)
+        _set(program, "u_store_depth", 1)
+
+    def _draw_shadow_map(self, scene: Scene, casters: list[_Draw]) -> None:
+        reach = 260.0
+        direction = scene.light.key_direction.astype(np.float64)
+        side = np.cross(direction, [0.3, 0.1, 0.9])
+        side /= np.linalg.norm(side)
+        up = np.cross(side, direction)
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.stack([side / reach, up / reach, -direction / (2 * reach)])
+        matrix[:3, 3] = -matrix[:3, :3] @ [0, 30.0, 0]
+        self._shadow.use()
+        self._shadow.clear(depth=1.0)
+        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        self._depth["u_camera"].write(_columns(matrix))
+        for draw in casters:
+            if not draw.item.is_lens and draw.item.material.density > 0.5:
+                self._run(self._depth, draw)
+        for program in (self._opaque, self._clear):
+            _set_matrix(program, "u_shadow_matrix", matrix)
+
+    def _draw_surface_shadow(self, scene: Scene, casters: list[_Draw]) -> None:
+        """Shadow and occlusion of the level surface, from two maps of heights."""
+        plans = [d.item.mesh.positions[:, [0, 2]] for d in casters]
+        reach = 60.0
+        if plans:
+            reach = float(np.clip(np.abs(np.concatenate(plans)).max() * 1.25, 60, 380))
+        area = (-reach, -reach, 2 * reach, 2 * reach)
+        mm_per_texel = 2 * reach / _SURFACE_SIZE
+        key = scene.light.key_direction
+        slope = (key[0] / max(key[1], 0.15), key[2] / max(key[1], 0.15))
+        lit = shadows.key_shadow(*self._heights(casters, slope, reach), scene.light.softness, mm_per_texel)
+        sky = shadows.occlusion(*self._heights(casters, (0.0, 0.0), reach), mm_per_texel)
+        self._surface.write(np.dstack([lit, sky]).astype(np.float16).tobytes())
+        _set(self._opaque, "u_surface_area", area)
+
+    def _heights(
+        self, casters: list[_Draw], slope: tuple[float, float], reach: float
+    ) -> tuple[Floats, Floats]:
+        matrix = np.array(
+            [
+                [1 / reach, -slope[0] / reach, 0, 0],
+                [0, -slope[1] / reach, 1 / reach, 0],
+                [0, 1 / 600, 0, -0.5],
+                [0, 0, 0, 1],
+            ]
+        )
+        self._height_target.use()
+        self._height_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        self._height["u_camera"].write(_columns(matrix))
+        for draw in casters:
+            self._height["u_density"].value = draw.item.material.density
+            self._run(self._height, draw)
+        read = np.frombuffer(self._height_target.read(components=2, dtype="f4"), np.float32)
+        heights = read.reshape(_SURFACE_SIZE, _SURFACE_SIZE, 2)
+        return heights[..., 0], heights[..., 1]
+
+    def _picture(self, scene: Scene, draws: list[_Draw], targets: _Targets) -> Floats:
+        """The whole scene: linear RGB and distance, float32 (H, W, 4)."""
+        if scene.reflection > 0:
+            self._draw_mirror(scene, draws, targets)
+        targets.colour.use()
+        targets.colour.clear(0.0, 0.0, 0.0, 5000.0, depth=1.0)
+        self._ctx.enable_only(moderngl.NOTHING)
+        _set_matrix(self._sky, "u_inverse", np.linalg.inv(scene.camera.matrix))
+        _set(self._sky, "u_eye", scene.camera.eye)
+        _set(self._sky, "u_level", scene.background_level)
+        _set(self._sky, "u_gain", 1.0)
+        self._environment.use(0)
+        self._sky_array.render()
+        self._draw_all(scene, draws, targets)
+        return _read(targets.resolved, scene.camera.size)
+
+    def _draw_mirror(self, scene: Scene, draws: list[_Draw], targets: _Targets) -> None:
+        """What the glossy surface mirrors: everything above it, seen from below."""
+        flip = np.diag([1.0, -1.0, 1.0, 1.0])
+        targets.mirror.use()
+        targets.mirror.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        _set(self._opaque, "u_eye", scene.camera.eye * [1, -1, 1])
+        _set(self._opaque, "u_store_depth", 0)
+        _set(self._opaque, "u_reflection", 0.0)
+        _set_matrix(self._opaque, "u_camera", scene.camera.matrix @ flip)
+        for draw in draws:
+            standing = draw.item.mesh.positions[:, 1].min() > -1.0 and not draw.item.surface
+            if standing and not draw.item.is_lens:
+                self._draw_opaque(draw)
+        targets.mirror_texture.build_mipmaps()
+        targets.mirror_texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        _set(self._opaque, "u_eye", scene.camera.eye)
+        _set(self._opaque, "u_store_depth", 1)
+
+    def _draw_all(self, scene: Scene, draws: Sequence[_Draw], targets: _Targets) -> None:
+        """Opaque items, then clear ones from far to near, each seeing what is behind it."""
+        ctx, camera = self._ctx, scene.camera
+        height, width = camera.size
+        ctx.enable_only(moderngl.DEPTH_TEST)
+        for program in (self._opaque, self._clear):
+            _set_matrix(program, "u_camera", camera.matrix)
+            _set(program, "u_viewport", (float(width), float(height)))
+        _set(self._opaque, "u_reflection", scene.reflection)
+        targets.mirror_texture.use(5)
+        for draw in draws:
+            if not draw.item.material.clear:
+                self._draw_opaque(draw)
+        clear = [d for d in draws if d.item.material.clear]
+        for draw in sorted(clear, key=lambda d: -_distance(d.item, camera.eye)):
+            ctx.copy_framebuffer(targets.resolved, targets.colour)
+            targets.colour.use()
+            targets.picture.use(5)
+            self._draw_clear(draw)
+        ctx.copy_framebuffer(targets.resolved, targets.colour)
+
+    def _bind(self, draw: _Draw) -> None:
+        self._environment.use(0)
+        self._shadow_map.use(1)
+        self._surface.use(2)
+        self._gobo.use(3)
+        (draw.texture or self._blank).use(4)
+
+    def _draw_opaque(self, draw: _Draw) -> None:
+        self._bind(draw)
+        _set_material(self._opaque, draw.item.material, draw.item.surface)
+        _set(self._opaque, "u_is_surface", int(draw.item.surface))
+        self._run(self._opaque, draw)
+
+    def _draw_clear(self, draw: _Draw) -> None:
+        self._bind(draw)
+        (draw.ink or self._blank).use(6)
+        material, program = draw.item.material, self._clear
+        _set_material(program, material, draw.item.surface)
+        _set(program, "u_tint", material.tint)
+        _set(program, "u_tint2", material.tint2)
+        _set(program, "u_mirror_colour", material.mirror)
+        _set(program, "u_haze", material.haze)
+        _set(program, "u_bend", material.bend)
+        _set(program, "u_is_lens", int(draw.item.is_lens))
+        self._run(program, draw)
+
+    def _glasses_on_white(
+        self, scene: Scene, worn: list[_Draw], targets: _Targets, white: float
+    ) -> Floats:
+        """The glasses alone over white, linear, float32 (H, W, 4)."""
+        targets.colour.use()
+        targets.colour.clear(white, white, white, 5000.0, depth=1.0)
+        self._draw_all(scene, worn, targets)
+        return _read(targets.resolved, scene.camera.size)
+
+    def _coverage(self, scene: Scene, draws: list[_Draw], targets: _Targets) -> list[Floats]:
+        """Visible frame and lens of each pair, float32 (H, W, 2) in 0..1."""
+        count = 1 + max((d.item.pair for d in draws), default=-1)
+        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        _set_matrix(self._label, "u_camera", scene.camera.matrix)
+        maps = []
+        for pair in range(count):
+            targets.label.use()
+            targets.label.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+            for draw in draws:
+                mine = draw.item.pair == pair
+                lens = mine and draw.item.is_lens
+                self._label["u_label"].value = (float(mine and not lens), float(lens), 0.0, 1.0)
+                self._run(self._label, draw)
+            self._ctx.copy_framebuffer(targets.label_resolved, targets.label)
+            raw = np.frombuffer(targets.label_resolved.read(components=2), np.uint8)
+            height, width = scene.camera.size
+            maps.append(np.flipud(raw.reshape(height, width, 2)).astype(np.float32) / 255)
+        return maps
+
+
+def _padding(part: str) -> str:
+    return f"{int(part[:-1]) * 4}x"
+
+
+def _set(program: moderngl.Program, name: str, value: Any) -> None:
+    """Set a uniform; the compiler drops those that a shader does not use."""
+    if name not in program:
+        return
+    if isinstance(value, np.ndarray):
+        program[name].write(np.ascontiguousarray(value, np.float32).tobytes())  # type: ignore[union-attr]
+    else:
+        program[name].value = value  # type: ignore[union-attr]
+
+
+def _set_matrix(program: moderngl.Program, name: str, matrix: npt.NDArray[np.float64]) -> None:
+    if name in program:
+        program[name].write(_columns(matrix))  # type: ignore[union-attr]
+
+
+def _columns(matrix: npt.NDArray[np.float64]) -> bytes:
+    return np.ascontiguousarray(matrix.T, np.float32).tobytes()
+
+
+def _set_material(program: moderngl.Program, material: Material, on_set: bool) -> None:
+    _set(program, "u_base", material.base)
+    _set(program, "u_base2", material.base2)
+    _set(program, "u_pattern", material.pattern)
+    _set(program, "u_pattern_scale", material.pattern_scale)
+    _set(program, "u_roughness", material.roughness)
+    _set(program, "u_metallic", material.metallic)
+    mode = 0 if material.texture is None else (2 if on_set else 1)
+    _set(program, "u_texture_mode", mode)
+    _set(program, "u_texture_scale", material.texture_scale)
+    turn = material.texture_turn
+    _set(program, "u_texture_turn", (float(np.cos(turn)), float(np.sin(turn))))
+
+
+def _distance(item: Item, eye: npt.NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(item.mesh.positions.mean(axis=0) - eye))
+
+
+def _read(source: moderngl.Framebuffer, size: tuple[int, int]) -> Floats:
+    raw = np.frombuffer(source.read(components=4, dtype="f2"), np.float16)
+    return np.ascontiguousarray(np.flipud(raw.reshape(*size, 4)).astype(np.float32))
+
+
+def _white_balance(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Gains of red, green and blue: mostly near neutral, now and then a strong cast."""
+    spread = float(rng.choice([0.02, 0.06, 0.16], p=[0.45, 0.4, 0.15]))
+    warm, green = rng.normal(0, spread), rng.normal(0, spread / 2)
+    return float(1 + warm), float(1 + green), float(1 - warm)
+
+
+def _develop(
+    scene: Scene,
+    picture: Floats,
+    clean: Floats | None,
+    white: np.float32,
+    maps: list[Floats],
+    rng: np.random.Generator,
+    curve: str,
+    gains: tuple[float, float, float],
+) -> Sample:
+    """From linear light to the camera's file; labels go through the same lens."""
+    settings = sensor.random_settings(rng)
+    height, width = scene.camera.size
+    stack = list(maps)
+    if clean is not None:
+        stack.append(clean[..., :3])
+    planes = np.dstack(stack) if stack else np.zeros((height, width, 1), np.float32)
+    rgb = picture[..., :3]
+    if scene.aperture > 0:
+        depth = np.clip(picture[..., 3], 1.0, 5000.0)
+        rgb, planes = sensor.depth_of_field(rgb, planes, depth, scene.focus, scene.aperture)
+    rgb, planes = sensor.smear(rgb, planes, settings)
+    image = sensor.photograph(sensor.expose(rgb, scene.exposure, gains, curve), rng, settings)
+    instances = tuple(_instances(planes[..., 2 * i : 2 * i + 2] for i in range(len(maps))))
+    cutout = np.zeros((height, width, 4), np.uint8)
+    if clean is not None:
+        alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
+        colour = planes[..., -3:]
+        solid = alpha[..., None] > 0.02
+        colour = np.where(solid, (colour - (1 - alpha[..., None]) * white) / np.maximum(alpha, 0.02)[..., None], white)
+        shown = sensor.expose(np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve)
+        cutout[..., :3] = np.rint(shown * 255)
+        cutout[..., 3] = np.rint(alpha * 255)
+    return Sample(scene.seed, image, instances, cutout, scene.tags)
+
+
+def _instances(maps: Iterable[Floats]) -> Iterable[Instance]:
+    for pair in maps:
+        frame, lens = (np.rint(np.clip(pair[..., i], 0, 1) * 255).astype(np.uint8) for i in (0, 1))
+        whole = (frame.astype(np.uint16) + lens) > 127
+        if whole.sum() < 16:
+            continue
+        yield Instance(frame, lens, _box(whole), _lens_boxes(lens > 127))
+
+
+def _box(mask: npt.NDArray[np.bool_]) -> Box:
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _lens_boxes(mask: npt.NDArray[np.bool_]) -> tuple[Box, ...]:
+    """Boxes of the two largest lens areas; slivers cut off by a temple do not count."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])
+    boxes = []
+    for i in order[:2]:
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if area >= 0.15 * stats[order[0], cv2.CC_STAT_AREA] and area >= 12:
+            boxes.append((float(x), float(y), float(x + w), float(y + h)))
+    return tuple(boxes)
