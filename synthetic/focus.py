@@ -40,100 +40,131 @@ def depth_of_field(rgb: Float, maps: Float, depth: Float, focus: float,
     radius = (aperture * (1 - focus / np.maximum(depth, 1e-6))).astype(np.float32)
     far = np.asarray(cv2.erode(np.clip(radius, 0, _LARGEST), _CROSS), np.float32)
     near = np.asarray(cv2.dilate(np.clip(-radius, 0, _LARGEST), _CROSS), np.float32)
+    stack = np.concatenate([rgb, maps], -1)
     for field, act in ((far, _far_field), (near, _near_field)):
         if float(field.max()) > 0.5:
-            rgb = by_planes(lambda part, a=act, f=field: a(part, f), rgb)  # type: ignore[misc]
-            maps = by_planes(lambda part, a=act, f=field: a(part, f), maps)  # type: ignore[misc]
-    return rgb, maps
+            stack = _where_needed(stack, field, act)
+    return stack[..., : rgb.shape[2]], stack[..., rgb.shape[2] :]
+
+
+def _where_needed(stack: Float, radius: Float, act: Callable[[Float, Float], Float]) -> Float:
+    """Apply `act` to the rectangle that has blur in it and as much around as it can reach."""
+    x, y, width, height = cv2.boundingRect((radius > 0.25).astype(np.uint8))
+    reach = int(2 * float(radius.max())) + 8
+    rows = slice(max(0, y - reach), y + height + reach)
+    columns = slice(max(0, x - reach), x + width + reach)
+    part = np.ascontiguousarray(radius[rows, columns])
+    result = stack.copy()
+    result[rows, columns] = by_planes(lambda planes: act(planes, part), stack[rows, columns])
+    return result
 
 
 def by_planes(operation: Callable[[Float], Float], stack: Float) -> Float:
-    """Apply to (H, W, up to 3) at a time: OpenCV filters at most four channels at once.
-
-    Threes that are empty everywhere are left as they are.
-    """
-    parts = [np.ascontiguousarray(stack[..., i : i + 3]) for i in range(0, stack.shape[2], 3)]
-    done = [operation(part) if part.any() else part for part in parts]
-    shaped = [part if part.ndim == 3 else part[..., None] for part in done]
-    return shaped[0] if len(shaped) == 1 else np.concatenate(shaped, -1)
+    """Apply to (H, W, 3) at a time, what lacks at the end filled with zeros: OpenCV is fast and
+    complete for three channels. Threes that are empty everywhere are left as they are."""
+    done = []
+    for first in range(0, stack.shape[2], 3):
+        part = np.ascontiguousarray(stack[..., first : first + 3])
+        count = part.shape[2]
+        if count < 3:
+            part = np.dstack([part, np.zeros((*part.shape[:2], 3 - count), np.float32)])
+        done.append((operation(part) if part.any() else part)[..., :count])
+    return done[0] if len(done) == 1 else np.concatenate(done, -1)
 
 
 def _far_field(part: Float, radius: Float) -> Float:
     """Each pixel as the mean over its own disc of the pixels that are about as blurred."""
     deepest = float(radius.max())
     weight = np.clip(radius / np.float32(_FINE), 1e-3, 1)
-    laden = np.dstack([part * weight[..., None], weight])
-    fine = _divided(cv2.GaussianBlur(laden, (0, 0), _FINE / 2, borderType=cv2.BORDER_REPLICATE))
+    laden = _times(part, weight)
+    fine = _over(_disc(laden, _FINE), _disc(weight, _FINE))
     result = _lerp(part, fine, np.minimum(radius / np.float32(_FINE), 1))
     if deepest <= _FINE:
         return result
-    half = (max(1, part.shape[1] // 2), max(1, part.shape[0] // 2))
-    small, spread = _resized(laden, half), _resized(radius, half)
-    coarse, lower = None, _FINE
+    laden, weight, spread = _halved(laden), _halved(weight), _halved(radius)
+    coarse, lower = _halved(result), _FINE
     for level in _COARSE:
         if deepest <= lower:
             break
         own = np.clip(spread / np.float32(level), 1e-3, 1)
-        mean = _divided(_disc(small * own[..., None], level / 2))
+        mean = _over(_disc(_times(laden, own), level / 2), _disc(weight * own, level / 2))
+        # The first level is mixed in at full size below.
         step = np.clip((spread - lower) / np.float32(level - lower), 0, 1)
-        coarse = mean if coarse is None else _lerp(coarse, mean, step)
+        coarse = mean if lower == _FINE else _lerp(coarse, mean, step)
         lower = level
-    assert coarse is not None
-    large = _enlarged(coarse, part.shape)
     share = np.clip((radius - _FINE) / np.float32(_COARSE[0] - _FINE), 0, 1)
-    return _lerp(result, large, share)
+    return _lerp(result, _sized(coarse, part.shape), share)
 
 
 def _near_field(part: Float, radius: Float) -> Float:
     """Pixels before the focus, spread over their discs and laid over the rest."""
     nearest = float(radius.max())
     member = np.clip(radius * 2 - 0.5, 0, 1)  # how far a pixel has left the sharp zone
-    size = (max(1, part.shape[1] // 2), max(1, part.shape[0] // 2))
-    laden = np.dstack([part * member[..., None], member])
+    laden = _times(part, member)
     fine = np.clip(1 - (radius - _FINE) / np.float32(_COARSE[0] - _FINE), 0, 1)
-    spread = cv2.GaussianBlur(laden * fine[..., None], (0, 0), max(0.3, min(nearest, _FINE) / 2),
-                              borderType=cv2.BORDER_REPLICATE)
-    small, reach = _resized(laden, size), _resized(radius, size)
+    reach = min(nearest, _FINE)
+    spread, cover = _disc(_times(laden, fine), reach), _disc(member * fine, reach)
     if nearest > _FINE:
-        total = np.zeros_like(small)
-        for lower, level, upper in zip((_FINE, *_COARSE), _COARSE, (*_COARSE[1:], 1e9),
-                                       strict=False):
-            if nearest > lower:
-                rise = np.clip((reach - lower) / np.float32(level - lower), 0, 1)
-                fall = np.clip((reach - level) / np.float32(upper - level), 0, 1)
-                total += _disc(small * (rise - fall)[..., None], level / 2)
-        spread = spread + _enlarged(total, part.shape)
-    cover = np.clip(spread[..., 3:] if part.shape[2] == 3 else spread[..., -1:], 0, 1)
-    behind = _lerp(part, _behind(part, member, nearest), member)
-    return np.asarray(behind * (1 - cover) + spread[..., :-1], dtype=np.float32)
+        for mask, total in ((False, spread), (True, cover)):
+            total += _sized(_wide(member if mask else laden, radius, nearest), total.shape)
+    # Where blur is slight the surface goes on: nothing lies open behind it.
+    hidden = member * np.clip((radius - 1) / 3, 0, 1)
+    behind = _lerp(part, _behind(part, member, nearest), hidden)
+    cover = np.clip(cover, 0, 1)
+    return np.asarray(_times(behind, 1 - cover) + spread, dtype=np.float32)
+
+
+def _wide(laden: Float, radius: Float, nearest: float) -> Float:
+    """The part of the near field that is blurred by more than the fine level, at half size."""
+    small, reach = _halved(laden), _halved(radius)
+    total = np.zeros_like(small)
+    lowers, uppers = (_FINE, *_COARSE[:-1]), (*_COARSE[1:], 1e9)
+    for lower, level, upper in zip(lowers, _COARSE, uppers, strict=True):
+        if nearest > lower:
+            rise = np.clip((reach - lower) / np.float32(level - lower), 0, 1)
+            fall = np.clip((reach - level) / np.float32(upper - level), 0, 1)
+            total += _disc(_times(small, rise - fall), level / 2)
+    return total
 
 
 def _behind(part: Float, member: Float, nearest: float) -> Float:
     """What may lie behind blurred near pixels: the mean of the others around them."""
-    size = (max(1, part.shape[1] // 2), max(1, part.shape[0] // 2))
-    rest = 1 - member
-    small = _resized(np.dstack([part * rest[..., None], rest]), size)
-    wide = _disc(small, max(nearest, 3.0)) + 1e-3 * _disc(small, 24.0)
-    # Deep inside there is nothing to go by, and the spread covers it anyway.
-    return _enlarged(_divided(wide + np.float32(1e-9)), part.shape)
+    rest = _halved(1 - member)
+    small = _times(_halved(part), rest)
+    reach = max(nearest, 3.0)
+    # Deep inside only the wide one knows anything, and there the spread covers it anyway.
+    sums = _disc(small, reach) + 1e-3 * _disc(small, 24.0)
+    weights = _disc(rest, reach) + 1e-3 * _disc(rest, 24.0)
+    return _sized(_over(sums, np.asarray(weights, np.float32)), part.shape)
 
 
-def _divided(laden: npt.ArrayLike) -> Float:
-    stack = np.asarray(laden, np.float32)
-    return np.asarray(stack[..., :-1] / np.maximum(stack[..., -1:], 1e-8), dtype=np.float32)
+def _planes(mask: Float) -> Float:
+    return np.asarray(cv2.merge([mask, mask, mask]), np.float32)
+
+
+def _times(part: Float, mask: Float) -> Float:
+    """(H, W, 3) or (H, W) times (H, W)."""
+    factor = _planes(mask) if part.ndim == 3 else mask
+    return np.asarray(cv2.multiply(part, factor), np.float32)
+
+
+def _over(part: Float, mask: Float) -> Float:
+    return np.asarray(cv2.divide(part, _planes(np.maximum(mask, 1e-8))), np.float32)
 
 
 def _lerp(first: Float, second: Float, share: Float) -> Float:
-    return np.asarray(first + (second - first) * share[..., None], dtype=np.float32)
+    share = np.asarray(share, np.float32)
+    return np.asarray(cv2.blendLinear(first, second, 1 - share, share), np.float32)
 
 
-def _resized(stack: Float, size: tuple[int, int]) -> Float:
-    return np.asarray(cv2.resize(stack, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _enlarged(stack: Float, shape: tuple[int, ...]) -> Float:
+def _sized(stack: Float, shape: tuple[int, ...]) -> Float:
     large = cv2.resize(stack, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large, np.float32).reshape(shape[0], shape[1], -1)
+    return np.asarray(large, np.float32)
+
+
+def _halved(stack: Float, factor: int = 2) -> Float:
+    size = (max(1, stack.shape[1] // factor), max(1, stack.shape[0] // factor))
+    return np.asarray(cv2.resize(stack, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _disc(stack: Float, radius: float) -> Float:
@@ -141,9 +172,9 @@ def _disc(stack: Float, radius: float) -> Float:
     factor = 1
     while radius / factor >= 4 and min(stack.shape[:2]) // (factor * 2) >= 8:
         factor *= 2
-    small = stack
-    if factor > 1:
-        small = _resized(stack, (stack.shape[1] // factor, stack.shape[0] // factor))
-    small = np.asarray(cv2.GaussianBlur(small, (0, 0), radius / factor / 2,
+    small = _halved(stack, factor) if factor > 1 else stack
+    sigma = max(radius / factor / 2, 0.1)
+    side = 2 * int(np.ceil(3 * sigma)) + 1
+    small = np.asarray(cv2.GaussianBlur(small, (side, side), sigma,
                                         borderType=cv2.BORDER_REPLICATE), np.float32)
-    return _enlarged(small, stack.shape) if factor > 1 else small
+    return _sized(small, stack.shape) if factor > 1 else small

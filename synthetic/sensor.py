@@ -60,7 +60,7 @@ def _curve_table(curve: str) -> Float:
     encoded = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
     bent = {"contrast": 0.35, "flat": -0.3}.get(curve, 0.0)
     encoded = encoded + bent * (encoded**2 * (3 - 2 * encoded) - encoded)
-    return encoded.astype(np.float32)
+    return np.asarray(encoded, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
