@@ -70,6 +70,9 @@ def _markdown(card: dict[str, Any]) -> str:
             f"| {data['name']} | {data['train']} | {data['val']} | {seeds} "
             f"| `{data['fingerprint'][:16]}` |"
         )
+    credits = [credit for data in card["data"] for credit in data["credits"]]
+    if credits:
+        lines += ["", "## Credits", "", *(f"- {credit}" for credit in dict.fromkeys(credits))]
     lines += ["", "## Figures", "", "On the validation pictures, which training has not seen.", ""]
     lines += ["| | |", "| --- | --- |"]
     lines += [f"| {name} | {_figure(value)} |" for name, value in card["figures"].items()]

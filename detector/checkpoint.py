@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from detector import quiet  # noqa: F401  (before ultralytics)
 from detector.card import CARD_NAME
 from detector.errors import WeightsError
 from detector.types import CLASS_NAMES, EYEGLASSES, LENS
+
+_tasks = import_module("ultralytics.nn.tasks")  # untyped, so as Any
 
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent / "weights" / "eyeglasses-yolo11n.safetensors"
@@ -130,10 +133,8 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 
 def _read_architecture(path: Path) -> Checkpoint:
-    from ultralytics.nn.tasks import yaml_model_load
-
     try:
-        layers = yaml_model_load(path)
+        layers = _tasks.yaml_model_load(path)
     except Exception as error:  # FileNotFoundError, YAML errors: ultralytics raises many kinds
         raise WeightsError(
             f"{path}: neither a file nor an architecture of ultralytics such as yolo11n.yaml "
@@ -143,12 +144,10 @@ def _read_architecture(path: Path) -> Checkpoint:
 
 
 def _read_pickle(path: Path) -> Checkpoint:
-    from ultralytics.nn.tasks import _SafeLoad, torch_safe_load
-
-    if not _SafeLoad.SUPPORTED:
+    if not _tasks._SafeLoad.SUPPORTED:
         raise WeightsError(f"{path}: reading .pt files safely needs torch 2.6 or newer")
     try:
-        content, _ = torch_safe_load(path, safe_only=True)
+        content, _ = _tasks.torch_safe_load(path, safe_only=True)
         model = content.get("ema") or content["model"]
         layers, names = dict(model.yaml), dict(model.names)
         state = {key: value.cpu() for key, value in model.state_dict().items()}
@@ -168,11 +167,11 @@ def build(checkpoint: Checkpoint, source: str = "weights") -> torch.nn.Module:
     Raises:
         WeightsError: if the tensors do not fit the layers; `source` is named in the message.
     """
-    from ultralytics.nn.tasks import DetectionModel
-
     try:
-        model = DetectionModel(dict(checkpoint.layers), nc=len(checkpoint.names), verbose=False)
-        model.names = dict(checkpoint.names)
+        model: torch.nn.Module = _tasks.DetectionModel(
+            dict(checkpoint.layers), nc=len(checkpoint.names), verbose=False
+        )
+        model.names = dict(checkpoint.names)  # type: ignore[assignment]
         if checkpoint.state:
             model.load_state_dict({k: v.float() for k, v in checkpoint.state.items()})
     except Exception as error:  # KeyError, RuntimeError, TypeError: a wrong YAML fails anywhere

@@ -2,7 +2,9 @@
 
 A dataset is a folder with `images/` and `labels/` (one `.txt` a picture, rows `class x y w h` in
 fractions of the picture; an empty or missing file is a picture without glasses), or the YAML that
-describes one, as ultralytics has it: `path`, `train`, `val`, `names`. Nothing is written.
+describes one, as ultralytics has it: `path` (from the YAML's own folder), `train`, `val`, `names`;
+`credits`, a list of lines, is ours. A `CREDITS.txt` in the folder adds a credit a line. Nothing is
+written.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from detector.errors import DatasetError
 from detector.types import CLASS_NAMES
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-_KEYS = {"path", "train", "val", "test", "names", "nc", "split"}
+_KEYS = {"path", "train", "val", "test", "names", "nc", "credits"}
 _EVERY = (
     20  # without a split of its own, about one picture in twenty of a dataset is for validation
 )
@@ -52,6 +54,7 @@ class Dataset:
         train, val: the pictures of each part.
         labelled: the classes that are labelled at all (`real/worn` labels no lenses).
         seeds: lowest and highest seed of rendered scenes, None for photos.
+        credits: whom the model card has to name.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Dataset:
     val: tuple[Example, ...]
     labelled: tuple[int, ...]
     seeds: tuple[int, int] | None = None
+    credits: tuple[str, ...] = ()
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -101,7 +105,8 @@ def read_dataset(source: Path | str) -> Dataset:
     if parts["train"] == parts["val"] or not parts["val"]:
         parts = _split(parts["train"] or parts["val"])
     train, val = (tuple(_example(path, len(names)) for path in parts[k]) for k in ("train", "val"))
-    return Dataset(root.name, train, val, names, _seeds(root / "scenes.jsonl"))
+    thanks = _credits(content.get("credits"), root / "CREDITS.txt", source)
+    return Dataset(root.name, train, val, names, _seeds(root / "scenes.jsonl"), thanks)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -191,6 +196,13 @@ def _row(line: str, classes: int, where: str) -> list[float]:
     if not (max(abs(v) for v in box) <= 1.01 and x1 > x0 and y1 > y0):
         raise DatasetError(f"{where}: box outside the picture or empty: {line.strip()!r}")
     return [label, (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
+
+
+def _credits(listed: object, file: Path, source: Path) -> tuple[str, ...]:
+    if not isinstance(listed, list | None):
+        raise DatasetError(f"{source}: key 'credits' is a list of lines")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return tuple(text for line in (*(listed or ()), *lines) if (text := str(line).strip()))
 
 
 def _seeds(scenes: Path) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 # torch first: ultralytics sets OMP_NUM_THREADS=1, which torch reads when it is loaded.
 import torch
 
-from detector.errors import WeightsError
+from detector.errors import DetectorError, WeightsError
 
 # Read from the source of ultralytics 8.4 (utils/__init__.py): the variables that exist there.
 _ENVIRONMENT = {
@@ -50,7 +51,7 @@ def _process_state_kept() -> Iterator[None]:
                 os.environ[key] = value
         cv2.setNumThreads(cv2_threads)
         np.set_printoptions(**numpy_print)
-        torch.set_printoptions(profile="default")
+        torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
 
 
 def _import_quietly() -> None:
@@ -60,7 +61,7 @@ def _import_quietly() -> None:
     os.environ.update(_ENVIRONMENT)
     with _process_state_kept():
         os.environ["YOLO_CONFIG_DIR"] = settings
-        import ultralytics.nn.tasks  # noqa: F401
+        import_module("ultralytics.nn.tasks")
 
 
 def _refuse_download(*args: object, **_: object) -> None:
@@ -70,21 +71,39 @@ def _refuse_download(*args: object, **_: object) -> None:
     )
 
 
-def _silence() -> None:
-    """Switch off, also in an ultralytics that was imported before us, what the variables do not."""
-    import ultralytics.nn.tasks as tasks
-    import ultralytics.utils as utils
-    from ultralytics.utils import callbacks, checks, downloads
+# What the variables do not switch off, or come too late for if ultralytics was imported before us.
+_REPLACED: dict[str, dict[str, object]] = {
+    "nn.tasks": {"SAFE_LOAD": True},
+    "utils": {"ONLINE": False},
+    "utils.callbacks": {"add_integration_callbacks": lambda _instance: None},
+    "utils.checks": {
+        "ONLINE": False,
+        "check_font": lambda *_args, **_kwargs: None,
+        # In place of a trial with weights from its servers.
+        "check_amp": lambda model: next(model.parameters()).device.type == "cuda",
+    },
+    "utils.downloads": {
+        "safe_download": _refuse_download,
+        "get_github_assets": _refuse_download,
+        "is_url": lambda *_args, **_kwargs: False,
+    },
+}
 
+
+def _silence() -> None:
+    for name, replaced in _REPLACED.items():
+        module = import_module(f"ultralytics.{name}")
+        missing = replaced.keys() - vars(module).keys()
+        if missing:
+            raise DetectorError(
+                f"ultralytics: {name} has no {sorted(missing)} to switch off; "
+                "install the version that pyproject.toml names"
+            )
+        vars(module).update(replaced)
+    utils = import_module("ultralytics.utils")
+    # The dict's own update: SettingsManager's writes a file.
     off: dict[str, object] = {"sync": False, "api_key": "", **dict.fromkeys(_INTEGRATIONS, False)}
-    dict.update(utils.SETTINGS, off)  # the dict's own update: SettingsManager.update writes a file
-    utils.ONLINE = checks.ONLINE = False
-    tasks.SAFE_LOAD = True
-    callbacks.add_integration_callbacks = lambda _instance: None
-    checks.check_font = lambda *_args, **_kwargs: None
-    checks.check_amp = lambda model: next(model.parameters()).device.type == "cuda"
-    downloads.safe_download = _refuse_download
-    downloads.is_url = lambda *_args, **_kwargs: False
+    dict.update(utils.SETTINGS, off)
     utils.LOGGER.setLevel("ERROR")
 
 

@@ -100,7 +100,7 @@ def trainer_settings(config: TrainingConfig, run: Path, architecture: str) -> di
     }
 
 
-class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
+class EyewearTrainer(DetectionTrainer):
     """Trains on examples in memory, from a Checkpoint, within a Budget.
 
     Args:
@@ -111,6 +111,19 @@ class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
         budget: when to end.
         report: gets a line of text now and then.
     """
+
+    # ultralytics' own attributes, whose types it leaves to guessing.
+    args: Any
+    epoch: int
+    epochs: int
+    fitness: Any
+    lf: Any
+    metrics: Any
+    optimizer: Any
+    save_dir: Path
+    scheduler: Any
+    tloss: Any
+    train_loader: Any
 
     def __init__(
         self,
@@ -123,7 +136,7 @@ class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
     ) -> None:
         self.config, self.examples, self.start = config, examples, start
         self.budget, self.report = budget, report
-        self._reported = 0.0
+        self.epoch, self.step, self.reported = 0, 0, 0.0
         super().__init__(overrides=settings)
         self.args.workers = config.workers  # ultralytics sets 0 on a CPU
         self.epochs = self.args.epochs = _ENDLESS if budget.seconds is not None else budget.epochs
@@ -170,8 +183,7 @@ class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
 
     def epochs_done(self) -> float:
         """Epochs behind us, with the fraction of the one under way."""
-        step = getattr(self, "_step", 0)
-        return float(self.epoch) + step / max(1, len(self.train_loader))
+        return self.epoch + self.step / max(1, len(self.train_loader))
 
     def learning_rate_factor(self, _epoch: int = 0) -> float:
         """Cosine from 1 to `lrf` over the run (Loshchilov & Hutter 2017, SGDR, one period)."""
@@ -180,7 +192,6 @@ class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
         return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * progress))
 
     def _setup_scheduler(self) -> None:
-        self.epoch = getattr(self, "epoch", 0)
         self.lf = self.learning_rate_factor
         self.scheduler = LambdaLR(self.optimizer, lr_lambda=self.lf)
 
@@ -189,11 +200,11 @@ class EyewearTrainer(DetectionTrainer):  # type: ignore[misc]
 
 
 def _end_mosaic(trainer: EyewearTrainer) -> None:
-    trainer._step = 0
+    trainer.step = 0
     done = trainer.budget.progress(trainer.epochs_done()) >= _MOSAIC_ENDS
     if done and trainer.args.mosaic > 0:
         trainer.args.mosaic = 0.0
-        trainer._close_dataloader_mosaic()
+        trainer._close_dataloader_mosaic()  # type: ignore[no-untyped-call]
         trainer.train_loader.reset()
 
 
@@ -205,12 +216,12 @@ def _set_learning_rate(trainer: EyewearTrainer) -> None:
 
 
 def _report_batch(trainer: EyewearTrainer) -> None:
-    trainer._step += 1
+    trainer.step += 1
     if trainer.budget.over:
         trainer.stop = True
     now = time.monotonic()
-    if now - trainer._reported >= _REPORT_SECONDS:
-        trainer._reported = now
+    if now - trainer.reported >= _REPORT_SECONDS:
+        trainer.reported = now
         trainer.report(f"{_where(trainer)}  {_losses(trainer)}")
 
 
@@ -238,7 +249,7 @@ def _where(trainer: EyewearTrainer) -> str:
     epochs = "" if budget.seconds is not None else f" of {budget.epochs}"
     minutes = "" if budget.seconds is None else f" of {(budget.spent + budget.seconds) / 60:.1f}"
     return (
-        f"epoch {trainer.epoch + 1}{epochs}  batch {trainer._step} of {steps}"
+        f"epoch {trainer.epoch + 1}{epochs}  batch {trainer.step} of {steps}"
         f"  {budget.elapsed / 60:.1f}{minutes} min"
     )
 

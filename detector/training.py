@@ -157,7 +157,7 @@ def _train(
         f"training; {config.imgsz} px, batch {config.batch}, {config.device}; run folder {run}"
     )
     trainer = EyewearTrainer(settings, config, examples, start, budget, report)
-    trainer.train()
+    trainer.train()  # type: ignore[no-untyped-call]
     return export(run, report)
 
 
@@ -209,6 +209,7 @@ def _data_card(dataset: Dataset) -> dict[str, Any]:
         "classes": [CLASS_NAMES[label] for label in dataset.labelled],
         "seeds": dataset.seeds,
         "fingerprint": dataset.fingerprint(),
+        "credits": list(dataset.credits),
     }
 
 

@@ -24,12 +24,18 @@ from ultralytics.data.augment import Albumentations
 from ultralytics.data.dataset import YOLODataset
 
 
-class EyewearDataset(YOLODataset):  # type: ignore[misc]
+class EyewearDataset(YOLODataset):
     """Examples in ultralytics' clothes: labels from memory, pictures resized as in prediction.
 
     ultralytics would read the labels itself, write a cache next to them, and shrink pictures
     without area averaging, in which wires vanish.
     """
+
+    # ultralytics' own attributes, whose types it leaves to guessing.
+    ims: Any
+    im_hw0: Any
+    im_hw: Any
+    imgsz: Any
 
     def __init__(self, examples: Sequence[Example], **settings: Any) -> None:
         self.examples = list(examples)
