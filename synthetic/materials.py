@@ -43,6 +43,7 @@ class Material:
     bend: float = 0.0
     print: npt.NDArray[np.uint8] | None = None
     density: float = 1.0
+    glow: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def revolve(profile: npt.NDArray[np.float64], columns: int = 48) -> Mesh:
         axis=-1,
     )
     surface = grid(points)
-    uvs = np.stack([surface.uvs[:, 1], surface.uvs[:, 0]], axis=1)
+    uvs = np.stack([surface.uvs[:, 1], 1 - surface.uvs[:, 0]], axis=1)
     return mesh(surface.positions, normals.reshape(-1, 3), uvs, surface.triangles[:, ::-1])
 
 

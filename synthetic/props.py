@@ -230,7 +230,7 @@ def turntable(rng: Rng, assets: Assets, azimuth: float) -> list[Thing]:
     floor = Material(sample_colour(rng, 0.6, 0.97), roughness=0.7)
     things.append(Thing(ground(floor).mesh.transformed(m.translation([0, -height - below - 0.7, 0])), floor))
     white = float(rng.uniform(0.6, 0.95))
-    tent = Material((white, white, white * rng.uniform(0.95, 1.08)), roughness=0.9)
+    tent = Material((white, white, white * rng.uniform(0.95, 1.08)), roughness=0.9, glow=float(rng.choice([0.0, rng.uniform(0.1, 1.0)], p=[0.2, 0.8])))
     far = radius + float(rng.uniform(80, 500))
     things.append(wall(tent, azimuth, far))
     for sign in (-1.0, 1.0):

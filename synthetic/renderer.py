@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from synthetic import sensor, shaders, shadows
 from synthetic.assets import Assets
+from synthetic.camera import Camera
 from synthetic.errors import RendererUnavailable
 from synthetic.materials import Material
 from synthetic.sample import Array8, Box, Instance, Sample
@@ -97,16 +98,18 @@ class Renderer:
         size: tuple[int, int] = (768, 768),
         glasses: bool | None = None,
         pairs: int | None = None,
+        cutout: bool = True,
     ) -> Sample:
         """The scene of a seed; the same arguments give the same sample.
 
         size: (height, width) in pixels. glasses: True or False forces or forbids them; pairs:
-        how many. Both default to what the seed draws.
+        how many. Both default to what the seed draws. cutout: False saves a fifth of the time and
+        leaves `Sample.cutout` transparent.
         """
         scene = sample_scene(seed, self.assets, size, with_glasses=glasses, pairs=pairs)
-        return self.draw(scene)
+        return self.draw(scene, cutout=cutout)
 
-    def draw(self, scene: Scene) -> Sample:
+    def draw(self, scene: Scene, *, cutout: bool = True) -> Sample:
         """Render a scene: the picture, its coverage maps and the colour freed of the background."""
         targets = self._targets_for(scene.camera.size)
         draws = [self._upload(item) for item in scene.items]
@@ -116,7 +119,7 @@ class Renderer:
             rng = np.random.default_rng([scene.seed, 1])
             curve = str(rng.choice(sensor.CURVES))
             gains = _white_balance(rng)
-            worn = [d for d in draws if d.item.pair >= 0]
+            worn = [d for d in draws if d.item.pair >= 0 and cutout]
             white = np.float32(6.0 / scene.exposure / min(gains))
             clean = self._glasses_on_white(scene, worn, targets, float(white)) if worn else None
             maps = self._coverage(scene, draws, targets)
@@ -328,10 +331,15 @@ class Renderer:
                 self._draw_opaque(draw)
         clear = [d for d in draws if d.item.material.clear]
         for draw in sorted(clear, key=lambda d: -_distance(d.item, camera.eye)):
+            # Only the part of the picture that the item covers is resolved: it is the dear step.
+            targets.colour.scissor = _extent(draw.item, camera)
+            targets.colour.use()
             ctx.copy_framebuffer(targets.resolved, targets.colour)
             targets.colour.use()
             targets.picture.use(5)
             self._draw_clear(draw)
+        targets.colour.scissor = None
+        targets.colour.use()
         ctx.copy_framebuffer(targets.resolved, targets.colour)
 
     def _bind(self, draw: _Draw) -> None:
@@ -420,11 +428,23 @@ def _set_material(program: moderngl.Program, material: Material, on_set: bool) -
     _set(program, "u_pattern_scale", material.pattern_scale)
     _set(program, "u_roughness", material.roughness)
     _set(program, "u_metallic", material.metallic)
+    _set(program, "u_glow", material.glow)
     mode = 0 if material.texture is None else (2 if on_set else 1)
     _set(program, "u_texture_mode", mode)
     _set(program, "u_texture_scale", material.texture_scale)
     turn = material.texture_turn
     _set(program, "u_texture_turn", (float(np.cos(turn)), float(np.sin(turn))))
+
+
+def _extent(item: Item, camera: Camera) -> tuple[int, int, int, int]:
+    """The item's rectangle in the picture (x, y, width, height), y up, with room for refraction."""
+    height, width = camera.size
+    pixels = camera.project(item.mesh.positions.astype(np.float64))
+    room = 8 + abs(item.material.bend) * max(camera.size)
+    low = np.clip(pixels.min(0) - room, 0, [width, height])
+    high = np.clip(pixels.max(0) + room, 0, [width, height])
+    x, y = int(low[0]), int(height - high[1])
+    return x, y, max(1, int(high[0]) - x), max(1, int(height - low[1]) - y)
 
 
 def _distance(item: Item, eye: npt.NDArray[np.float64]) -> float:

@@ -63,7 +63,6 @@ class Scene:
     exposure: float
     focus: float
     aperture: float
-    seen_white: bool
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -108,7 +107,6 @@ def sample_scene(
         exposure=float(gain / max(up_light, 1e-3)),
         focus=camera.distance * float(rng.uniform(0.96, 1.04)),
         aperture=float(rng.choice([0.0, rng.uniform(2, 30)], p=[0.55, 0.45]) * max(size) / 768),
-        seen_white=kind == "white",
         tags={"set": kind, "pairs": str(count), **tags},
     )
 
@@ -304,7 +302,9 @@ def _paper(rng: Rng, assets: Assets, kind: str) -> Material:
     rough = float(rng.choice([rng.uniform(0.02, 0.25), rng.uniform(0.3, 0.95)], p=[0.35, 0.65]))
     if kind == "white":
         grey = float(rng.uniform(0.82, 0.98))
-        return Material((grey, grey, grey), roughness=rough)
+        # Backdrops of catalogue pictures are lit apart, mostly to plain white.
+        glow = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.6, 1.5)], p=[0.2, 0.3, 0.5]))
+        return Material((grey, grey, grey), roughness=rough, glow=glow)
     if kind == "dark":
         colour = sample_colour(rng, 0.02, 0.3)
         return Material(colour, roughness=rough)

@@ -73,6 +73,7 @@ uniform int u_pattern;
 uniform float u_pattern_scale;
 uniform float u_roughness;
 uniform float u_metallic;
+uniform float u_glow;
 uniform sampler2D u_texture;
 uniform int u_texture_mode;
 uniform float u_texture_scale;
@@ -114,7 +115,8 @@ vec3 environment_brdf(vec3 f0, float roughness, float n_v) {
 }
 
 float shadow(vec3 p, vec3 n) {
-    vec4 s = u_shadow_matrix * vec4(p + n * 0.8, 1.0);
+    // Wires are about as thin as a texel: start well outside them, or they shade themselves.
+    vec4 s = u_shadow_matrix * vec4(p + n * 1.0 + u_key_direction * 2.2, 1.0);
     if (any(greaterThan(abs(s.xy), vec2(0.99)))) return 1.0;
     vec3 c = s.xyz * 0.5 + 0.5;
     float lit = 0.0;
@@ -168,7 +170,8 @@ vec3 albedo() {
         base = mix(u_base, u_base2, smoothstep(-40.0, -70.0, v_anchor.z));
     }
     if (u_texture_mode > 0) {
-        vec2 uv = u_texture_mode == 1 ? v_uv * u_texture_scale : v_position.xz / u_texture_scale;
+        vec2 uv = u_texture_mode == 1 ? vec2(v_uv.x * u_texture_scale, v_uv.y)
+                                      : v_position.xz / u_texture_scale;
         uv = vec2(uv.x * u_texture_turn.x - uv.y * u_texture_turn.y,
                   uv.x * u_texture_turn.y + uv.y * u_texture_turn.x);
         vec4 t = texture(u_texture, uv);
@@ -216,7 +219,7 @@ void main() {
     if (u_is_surface == 1) brdf *= mix(0.25, 1.0, u_reflection);
     vec3 light = lit * u_key_colour * gobo(v_position);
     vec3 colour = diffuse * sky * shade.y + brdf * mirror * mix(0.4, 1.0, shade.y)
-        + light * diffuse / PI * max(dot(n, u_key_direction), 0.0);
+        + light * diffuse / PI * max(dot(n, u_key_direction), 0.0) + base * u_glow;
     f_color = vec4(min(colour, vec3(60.0)), distance_ahead());
 }
 """
