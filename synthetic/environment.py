@@ -29,8 +29,18 @@ from synthetic.panorama import (
 )
 
 __all__ = [
-    "KINDS", "ROUGHNESS", "ambient", "directions", "harmonics", "irradiance_coefficients",
-    "key_light", "load_hdr", "prefilter", "prefilter_hdr", "procedural", "rotate",
+    "KINDS",
+    "ROUGHNESS",
+    "ambient",
+    "directions",
+    "harmonics",
+    "irradiance_coefficients",
+    "key_light",
+    "load_hdr",
+    "prefilter",
+    "prefilter_hdr",
+    "procedural",
+    "rotate",
 ]
 
 Float = npt.NDArray[np.float32]
@@ -146,8 +156,9 @@ def _lobe(roughness: float, shape: tuple[int, int]) -> npt.NDArray[np.complex64]
     height, width = shape
     theta = (np.arange(height) + 0.5) / height * np.pi
     turn = np.arange(width) * 2 * np.pi / width
-    cosine = (np.cos(theta)[:, None, None] * np.cos(theta)[None, :, None]
-              + (np.sin(theta)[:, None] * np.sin(theta)[None])[..., None] * np.cos(turn))
+    cosine = np.cos(theta)[:, None, None] * np.cos(theta)[None, :, None] + (
+        np.sin(theta)[:, None] * np.sin(theta)[None]
+    )[..., None] * np.cos(turn)
     half = (1 + np.clip(cosine, -1, 1)) / 2  # cos^2 of the half vector's angle
     alpha2 = roughness**4
     weight = np.maximum(cosine, 0) / (half * (alpha2 - 1) + 1) ** 2

@@ -1,8 +1,8 @@
 """What can go wrong while scenes are rendered.
 
-    SyntheticError
-    +-- RendererUnavailable   no OpenGL driver that renders without a screen
-    +-- AssetError            a named folder of environment maps, textures or models is unusable
+SyntheticError
++-- RendererUnavailable   no OpenGL driver that renders without a screen
++-- AssetError            a named folder of environment maps, textures or models is unusable
 """
 
 from __future__ import annotations

@@ -16,16 +16,18 @@ _LARGEST = _COARSE[-1]
 _CROSS = np.ones((3, 3), np.uint8)
 
 
-def blur_at_infinity(focal_mm: float, f_number: float, focus_m: float,
-                     pixels_per_mm: float) -> float:
+def blur_at_infinity(
+    focal_mm: float, f_number: float, focus_m: float, pixels_per_mm: float
+) -> float:
     """Radius in pixels of the blur disc of a point at infinity (thin lens); pixels_per_mm is
     that of the sensor."""
     focus_mm = max(focus_m * 1000, focal_mm * 1.01)
     return focal_mm**2 / (f_number * (focus_mm - focal_mm)) / 2 * pixels_per_mm
 
 
-def depth_of_field(rgb: Float, maps: Float, depth: Float, focus: float,
-                   aperture: float) -> tuple[Float, Float]:
+def depth_of_field(
+    rgb: Float, maps: Float, depth: Float, focus: float, aperture: float
+) -> tuple[Float, Float]:
     """Blur what is out of focus, in the picture and in its coverage maps with the same kernels.
 
     rgb: linear, float32 (H, W, 3). maps: float32 (H, W, P). depth: float32 (H, W), distance from
@@ -175,6 +177,7 @@ def _disc(stack: Float, radius: float) -> Float:
     small = _halved(stack, factor) if factor > 1 else stack
     sigma = max(radius / factor / 2, 0.1)
     side = 2 * int(np.ceil(3 * sigma)) + 1
-    small = np.asarray(cv2.GaussianBlur(small, (side, side), sigma,
-                                        borderType=cv2.BORDER_REPLICATE), np.float32)
+    small = np.asarray(
+        cv2.GaussianBlur(small, (side, side), sigma, borderType=cv2.BORDER_REPLICATE), np.float32
+    )
     return _sized(small, stack.shape) if factor > 1 else small

@@ -62,8 +62,9 @@ def _plane(centre: npt.NDArray[np.float64], roll: float) -> tuple[Float, Float]:
     basis = np.stack([turned, rest, centre], -1).astype(np.float32)
     x, y, depth = np.moveaxis(directions() @ basis, -1, 0)
     ahead = depth > 0.05
-    return np.where(ahead, x / np.maximum(depth, 0.05), 99), np.where(ahead, y / np.maximum(
-        depth, 0.05), 99)
+    return np.where(ahead, x / np.maximum(depth, 0.05), 99), np.where(
+        ahead, y / np.maximum(depth, 0.05), 99
+    )
 
 
 def _soft(distance: Float, edge: float) -> Float:
@@ -75,8 +76,9 @@ def _box(x: Float, y: Float, half: tuple[float, float], edge: float) -> Float:
     return _soft(np.maximum(np.abs(x) - half[0], np.abs(y) - half[1]).astype(np.float32), edge)
 
 
-def _panel(rng: Rng, centre: npt.NDArray[np.float64], half: tuple[float, float],
-           power: float) -> Float:
+def _panel(
+    rng: Rng, centre: npt.NDArray[np.float64], half: tuple[float, float], power: float
+) -> Float:
     """A rectangular area light, a little brighter in its middle: (H, W, 3)."""
     x, y = _plane(centre, rng.uniform(-0.3, 0.3))
     inside = _box(x, y, half, 0.04)
@@ -157,8 +159,10 @@ def _ring(rng: Rng) -> Float:
 def _hard_lamp(rng: Rng) -> Float:
     env = _room(rng, rng.uniform(0.02, 0.2))
     lamp = _disc(_shape(rng, 0.35, 1.35), rng.uniform(0.02, 0.07))
-    return np.asarray(env + lamp[..., None] * _lamp_colour(rng) * np.float32(rng.uniform(80, 400)),
-                      dtype=np.float32)
+    return np.asarray(
+        env + lamp[..., None] * _lamp_colour(rng) * np.float32(rng.uniform(80, 400)),
+        dtype=np.float32,
+    )
 
 
 def _disc(centre: npt.NDArray[np.float64], radius: float) -> Float:
@@ -215,13 +219,20 @@ def _gradient(rng: Rng) -> Float:
         aim = _shape(rng, -0.5, 1.5).astype(np.float32)
         lobe = (0.5 + 0.5 * (directions() @ aim)) ** np.float32(rng.uniform(1.5, 6))
         env += lobe[..., None] * (rng.uniform(0.2, 1.5) * np.exp(rng.normal(0, 0.2, 3))).astype(
-            np.float32)
+            np.float32
+        )
     return env
 
 
 _MAKERS: dict[str, Callable[[Rng], Float]] = {
-    "tent": _tent, "softboxes": _softboxes, "window": _window, "ring": _ring,
-    "hard_lamp": _hard_lamp, "outdoor_overcast": _outdoor_overcast, "outdoor_sun": _outdoor_sun,
-    "dark_room": _dark_room, "gradient": _gradient,
+    "tent": _tent,
+    "softboxes": _softboxes,
+    "window": _window,
+    "ring": _ring,
+    "hard_lamp": _hard_lamp,
+    "outdoor_overcast": _outdoor_overcast,
+    "outdoor_sun": _outdoor_sun,
+    "dark_room": _dark_room,
+    "gradient": _gradient,
 }
 KINDS: tuple[str, ...] = tuple(_MAKERS)

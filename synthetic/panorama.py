@@ -24,8 +24,9 @@ def directions(height: int = HEIGHT, width: int = WIDTH) -> Float:
     theta = (np.arange(height) + 0.5) / height * np.pi
     phi = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
     sine = np.sin(theta)[:, None]
-    grid = np.stack(np.broadcast_arrays(
-        sine * np.sin(phi), np.cos(theta)[:, None], -sine * np.cos(phi)), -1)
+    grid = np.stack(
+        np.broadcast_arrays(sine * np.sin(phi), np.cos(theta)[:, None], -sine * np.cos(phi)), -1
+    )
     return frozen(grid.astype(np.float32))
 
 
@@ -61,10 +62,20 @@ def harmonics(normals: npt.ArrayLike) -> Float:
     1.092548, 0.315392 and 0.546274.
     """
     x, y, z = np.moveaxis(np.asarray(normals, np.float32), -1, 0)
-    return np.stack([
-        np.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y,
-        1.092548 * y * z, 0.315392 * (3 * z * z - 1), 1.092548 * x * z,
-        0.546274 * (x * x - y * y)], -1).astype(np.float32)
+    return np.stack(
+        [
+            np.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
+        ],
+        -1,
+    ).astype(np.float32)
 
 
 def frozen(array: Float) -> Float:

@@ -17,17 +17,35 @@ Rng = np.random.Generator
 Ink = tuple[float, float, float]
 
 _INKS: tuple[Ink, ...] = (
-    (0.05, 0.05, 0.06), (0.97, 0.97, 0.97), (0.79, 0.63, 0.32), (0.55, 0.55, 0.57),
-    (0.32, 0.33, 0.36), (0.78, 0.78, 0.80),
+    (0.05, 0.05, 0.06),
+    (0.97, 0.97, 0.97),
+    (0.79, 0.63, 0.32),
+    (0.55, 0.55, 0.57),
+    (0.32, 0.33, 0.36),
+    (0.78, 0.78, 0.80),
 )
 _STARTS = (
-    *"bcdfghklmnprstvz", "br", "cl", "dr", "fl", "gr", "kr", "pl", "sh", "st", "tr",
+    *"bcdfghklmnprstvz",
+    "br",
+    "cl",
+    "dr",
+    "fl",
+    "gr",
+    "kr",
+    "pl",
+    "sh",
+    "st",
+    "tr",
 )
 _VOWELS = (*"aeiou", "ai", "ea", "io", "ou")
 _ENDS = ["", "", "", "n", "l", "r", "s", "x", "th", "nt"]
 _FONTS = (
-    cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
 
 
@@ -167,20 +185,29 @@ def _mark_mask(rng: Rng, size: int) -> Array8:
         blades = int(rng.integers(5, 9))
         cv2.circle(mark, (middle, middle), radius, 255, -1, cv2.LINE_AA)
         for blade in range(blades):
-            ends = _spoke(middle, radius * 0.4, 2 * np.pi * blade / blades), _spoke(
-                middle, radius * 1.1, 2 * np.pi * (blade + 1.3) / blades)
+            ends = (
+                _spoke(middle, radius * 0.4, 2 * np.pi * blade / blades),
+                _spoke(middle, radius * 1.1, 2 * np.pi * (blade + 1.3) / blades),
+            )
             cv2.line(mark, ends[0], ends[1], 0, 5, cv2.LINE_AA)
         cv2.circle(mark, (middle, middle), int(radius * 0.38), 0, -1, cv2.LINE_AA)
     elif kind < 4:
         corners = int(rng.integers(3, 7)) if kind == 2 else 2 * int(rng.integers(4, 7))
         waist = rng.uniform(0.35, 0.6) if kind == 3 else 1.0
-        points = [_spoke(middle, radius * (waist if i % 2 and kind == 3 else 1.0),
-                         2 * np.pi * i / corners - np.pi / 2) for i in range(corners)]
+        points = [
+            _spoke(
+                middle,
+                radius * (waist if i % 2 and kind == 3 else 1.0),
+                2 * np.pi * i / corners - np.pi / 2,
+            )
+            for i in range(corners)
+        ]
         cv2.fillPoly(mark, [np.array(points, np.int32)], 255, cv2.LINE_AA)
     else:
         for bar in range(int(rng.integers(2, 5))):
-            cv2.rectangle(mark, (6 + bar * 30, int(rng.integers(6, 70))),
-                          (22 + bar * 30, big - 6), 255, -1)
+            cv2.rectangle(
+                mark, (6 + bar * 30, int(rng.integers(6, 70))), (22 + bar * 30, big - 6), 255, -1
+            )
     return np.asarray(cv2.resize(mark, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -217,8 +244,15 @@ def _brand_on_lens(sheet: _Sheet, rng: Rng, ink: Ink) -> None:
 
 def _model_line(sheet: _Sheet, rng: Rng, ink: Ink) -> None:
     letters = "".join(rng.choice(list("ABCDEGHKLMNPRSTVX"), 2))
-    words = [f"{letters}{rng.integers(1000, 9999)} C{rng.integers(1, 30)}", "POLARIZED",
-             "UV 400", f"CAT. {rng.integers(0, 5)}", "TITANIUM", "BLUE LIGHT", "HAND MADE"]
+    words = [
+        f"{letters}{rng.integers(1000, 9999)} C{rng.integers(1, 30)}",
+        "POLARIZED",
+        "UV 400",
+        f"CAT. {rng.integers(0, 5)}",
+        "TITANIUM",
+        "BLUE LIGHT",
+        "HAND MADE",
+    ]
     text = words[0] if rng.random() < 0.5 else str(rng.choice(words))
     mask = _word_mask(text, rng, int(sheet.height * rng.uniform(0.03, 0.06)), plain=True)
     sheet.ink(*_place(sheet, rng, mask), ink, rng.uniform(0.6, 1))
@@ -282,8 +316,12 @@ def _round_sticker(sheet: _Sheet, rng: Rng, ink: Ink) -> None:
     sheet.ink(mask, top, left, colour, rng.uniform(0.8, 1))
     number = _fit(_word_mask(str(rng.integers(10, 400)), rng, tall, True), tall // 2, wide // 2)
     dark = sum(colour) < 1.2
-    sheet.ink(number, top + (mask.shape[0] - number.shape[0]) // 2,
-              left + (mask.shape[1] - number.shape[1]) // 2, _INKS[1] if dark else _INKS[0])
+    sheet.ink(
+        number,
+        top + (mask.shape[0] - number.shape[0]) // 2,
+        left + (mask.shape[1] - number.shape[1]) // 2,
+        _INKS[1] if dark else _INKS[0],
+    )
 
 
 def _hologram(sheet: _Sheet, rng: Rng, ink: Ink) -> None:
@@ -319,6 +357,12 @@ def _cross(sheet: _Sheet, rng: Rng, ink: Ink) -> None:
 
 
 _LENS_PARTS = (
-    (_brand_on_lens, 0.7), (_model_line, 0.35), (_size_numbers, 0.4), (_matrix_code, 0.18),
-    (_bar_code, 0.1), (_round_sticker, 0.12), (_hologram, 0.1), (_cross, 0.07),
+    (_brand_on_lens, 0.7),
+    (_model_line, 0.35),
+    (_size_numbers, 0.4),
+    (_matrix_code, 0.18),
+    (_bar_code, 0.1),
+    (_round_sticker, 0.12),
+    (_hologram, 0.1),
+    (_cross, 0.07),
 )

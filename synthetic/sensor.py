@@ -17,8 +17,14 @@ import numpy.typing as npt
 from synthetic.focus import blur_at_infinity, by_planes, depth_of_field
 
 __all__ = [
-    "CURVES", "Settings", "blur_at_infinity", "depth_of_field", "expose", "photograph",
-    "random_settings", "smear",
+    "CURVES",
+    "Settings",
+    "blur_at_infinity",
+    "depth_of_field",
+    "expose",
+    "photograph",
+    "random_settings",
+    "smear",
 ]
 
 Array8 = npt.NDArray[np.uint8]
@@ -31,8 +37,12 @@ _STEPS = 8192
 _WHITE = 8.0  # linear value that the curves end at
 
 
-def expose(rgb: Float, exposure: float = 1.0, white_balance: tuple[float, float, float] = (1, 1, 1),
-           curve: str = "srgb") -> Float:
+def expose(
+    rgb: Float,
+    exposure: float = 1.0,
+    white_balance: tuple[float, float, float] = (1, 1, 1),
+    curve: str = "srgb",
+) -> Float:
     """Linear radiance (H, W, 3) to sRGB-encoded values in 0..1, float32 (H, W, 3).
 
     exposure: factor; 1 shows a linear 1.0 as full white under "srgb". white_balance: gains of
@@ -95,7 +105,8 @@ def random_settings(rng: Rng) -> Settings:
         motion_angle=float(rng.uniform(0, np.pi)),
         vignette=float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0,
         chromatic=float(rng.uniform(0, 1.2)) if rng.random() < 0.4 else 0.0,
-        noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.045)))) if poor
+        noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.045))))
+        if poor
         else float(np.exp(rng.uniform(np.log(0.001), np.log(0.015)))),
         chroma=float(rng.uniform(0.2, 0.9)),
         sharpen=float(rng.uniform(0.2, 1.5)) if rng.random() < 0.5 else 0.0,
@@ -114,8 +125,9 @@ def _smeared(part: Float, settings: Settings) -> Float:
         kernel = _stroke(round(settings.motion, 2), round(settings.motion_angle, 2))
         part = np.asarray(cv2.filter2D(part, -1, kernel, borderType=cv2.BORDER_REPLICATE))
     if settings.blur > 0.2:
-        part = np.asarray(cv2.GaussianBlur(part, (0, 0), settings.blur,
-                                           borderType=cv2.BORDER_REPLICATE))
+        part = np.asarray(
+            cv2.GaussianBlur(part, (0, 0), settings.blur, borderType=cv2.BORDER_REPLICATE)
+        )
     return part
 
 
@@ -175,8 +187,11 @@ def _flared(picture: Float, rng: Rng, strength: float) -> Float:
     spot_y, spot_x, size = rng.uniform(-0.2, 1.2), rng.uniform(-0.2, 1.2), rng.uniform(0.15, 0.6)
     patch = np.exp(-((y - spot_y) ** 2 + (x - spot_x) ** 2) / (2 * size**2)) + 0.3
     tint = np.exp(rng.normal(0, 0.08, 3))
-    veil = cv2.resize((patch[..., None] * tint * strength).astype(np.float32), (width, height),
-                      interpolation=cv2.INTER_CUBIC)
+    veil = cv2.resize(
+        (patch[..., None] * tint * strength).astype(np.float32),
+        (width, height),
+        interpolation=cv2.INTER_CUBIC,
+    )
     return np.asarray(picture + (1 - picture) * np.clip(veil, 0, 1), dtype=np.float32)
 
 
@@ -189,8 +204,12 @@ def _shifted(picture: Float, pixels: float) -> Float:
     for channel, scale in ((0, 1 + step), (2, 1 - step)):
         move = np.array([[scale, 0, middle[0] * (1 - scale)], [0, scale, middle[1] * (1 - scale)]])
         result[..., channel] = cv2.warpAffine(
-            np.ascontiguousarray(picture[..., channel]), move, (width, height),
-            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            np.ascontiguousarray(picture[..., channel]),
+            move,
+            (width, height),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
     return result
 
 

@@ -91,8 +91,11 @@ def _grid(size: int) -> tuple[Float, Float]:
 def _colour(rng: Rng, low: float = 0.05, high: float = 0.97) -> Float:
     """A colour, sRGB float32 (3,): greys, muted and, less often, strong ones."""
     value = rng.uniform(low, high)
-    saturation = float(rng.choice([rng.uniform(0, 0.06), rng.uniform(0.05, 0.4), rng.random()],
-                                  p=[0.35, 0.45, 0.2]))
+    saturation = float(
+        rng.choice(
+            [rng.uniform(0, 0.06), rng.uniform(0.05, 0.4), rng.random()], p=[0.35, 0.45, 0.2]
+        )
+    )
     hsv = np.array([[[rng.uniform(0, 360), saturation, value]]], np.float32)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], dtype=np.float32)
 
@@ -113,10 +116,13 @@ def _value_noise(rng: Rng, size: int, cells_y: int, cells_x: int) -> Float:
     padded = np.pad(grid, 3, mode="wrap")
     # Resampling maps pixel centres; cutting whole cells off keeps the period.
     scale_y, scale_x = size / cells_y, size / cells_x
-    shift = np.array([[scale_x, 0, (0.5 - 3) * scale_x - 0.5],
-                      [0, scale_y, (0.5 - 3) * scale_y - 0.5]], np.float32)
-    out = cv2.warpAffine(padded, shift, (size, size), flags=cv2.INTER_CUBIC,
-                         borderMode=cv2.BORDER_REPLICATE)
+    shift = np.array(
+        [[scale_x, 0, (0.5 - 3) * scale_x - 0.5], [0, scale_y, (0.5 - 3) * scale_y - 0.5]],
+        np.float32,
+    )
+    out = cv2.warpAffine(
+        padded, shift, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(out, dtype=np.float32)
 
 
@@ -179,8 +185,16 @@ def _paper(rng: Rng, size: int) -> Float:
     return np.asarray(colour * (shade * tone)[..., None], dtype=np.float32)
 
 
-_WOODS = ((0.80, 0.66, 0.46), (0.62, 0.43, 0.26), (0.40, 0.25, 0.15), (0.88, 0.80, 0.68),
-          (0.25, 0.17, 0.12), (0.70, 0.36, 0.20), (0.60, 0.58, 0.54), (0.93, 0.90, 0.86))
+_WOODS = (
+    (0.80, 0.66, 0.46),
+    (0.62, 0.43, 0.26),
+    (0.40, 0.25, 0.15),
+    (0.88, 0.80, 0.68),
+    (0.25, 0.17, 0.12),
+    (0.70, 0.36, 0.20),
+    (0.60, 0.58, 0.54),
+    (0.93, 0.90, 0.86),
+)
 
 
 def _wood(rng: Rng, size: int) -> Float:
@@ -248,7 +262,7 @@ def _knit(rng: Rng, size: int) -> Float:
     y, x = _grid(size)
     u = np.mod(columns * x, 1.0) - 0.5
     v = np.mod(rows * y + np.abs(u) * 1.6, 1.0) - 0.5
-    height = np.exp(-(v * 2.6) ** 2) * (1 - np.exp(-((np.abs(u)) * 9) ** 2) * 0.7)
+    height = np.exp(-((v * 2.6) ** 2)) * (1 - np.exp(-(((np.abs(u)) * 9) ** 2)) * 0.7)
     height *= 1 - (np.abs(u) * 2) ** 6 * 0.8
     fuzz = _fractal(rng, size, (size // 8, size // 8), 3)
     shade = 0.45 + 0.55 * height + fuzz * rng.uniform(0.02, 0.06)
@@ -326,8 +340,10 @@ def _brushed_metal(rng: Rng, size: int) -> Float:
     scratch += _value_noise(rng, size, size, size // 16 + 1) * 0.4
     y, _ = _grid(size)
     sheen = np.cos(2 * np.pi * (y + rng.random())) * rng.uniform(0, 0.12)
-    tint = np.array([(1, 1, 1), (1, 0.86, 0.62), (0.96, 0.78, 0.70), (0.9, 0.95, 1)][
-        int(rng.integers(4))], np.float32)
+    tint = np.array(
+        [(1, 1, 1), (1, 0.86, 0.62), (0.96, 0.78, 0.70), (0.9, 0.95, 1)][int(rng.integers(4))],
+        np.float32,
+    )
     shade = rng.uniform(0.2, 0.85) * (1 + scratch * rng.uniform(0.02, 0.09) + sheen)
     return np.asarray(tint * shade[..., None], dtype=np.float32)
 
@@ -383,8 +399,9 @@ def _clutter(rng: Rng, size: int) -> Float:
     return np.asarray(page * (1 + grain)[..., None], dtype=np.float32)
 
 
-def _text_line(page: Float, rng: Rng, place: tuple[int, int, int], line: int,
-               ink: list[float]) -> None:
+def _text_line(
+    page: Float, rng: Rng, place: tuple[int, int, int], line: int, ink: list[float]
+) -> None:
     """Words as runs of strokes between left and right at a height of 0.6 line."""
     left, right, top = place
     if rng.random() < 0.12:
@@ -421,10 +438,21 @@ def _camouflage(rng: Rng, size: int) -> Float:
 
 
 _MAKERS: dict[str, Callable[[Rng, int], Float]] = {
-    "plain": _plain, "paper": _paper, "wood": _wood, "marble": _marble, "cloth": _cloth,
-    "knit": _knit, "speckle": _speckle, "concrete": _concrete, "stripes": _stripes,
-    "checks": _checks, "leather": _leather, "brushed_metal": _brushed_metal,
-    "terrazzo": _terrazzo, "clutter": _clutter, "gradient": _gradient,
+    "plain": _plain,
+    "paper": _paper,
+    "wood": _wood,
+    "marble": _marble,
+    "cloth": _cloth,
+    "knit": _knit,
+    "speckle": _speckle,
+    "concrete": _concrete,
+    "stripes": _stripes,
+    "checks": _checks,
+    "leather": _leather,
+    "brushed_metal": _brushed_metal,
+    "terrazzo": _terrazzo,
+    "clutter": _clutter,
+    "gradient": _gradient,
     "camouflage": _camouflage,
 }
 KINDS: tuple[str, ...] = tuple(_MAKERS)
