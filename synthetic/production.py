@@ -41,8 +41,9 @@ class SceneSource(Protocol):
         size: tuple[int, int] = ...,
         glasses: bool | None = ...,
         pairs: int | None = ...,
+        cutout: bool = ...,
     ) -> Sample:
-        """The scene of a seed at size (H, W)."""
+        """The scene of a seed at size (H, W); `cutout` False may leave the cut-out blank."""
         ...
 
 
@@ -268,7 +269,7 @@ def _open_source(order: Order) -> SceneSource:
 def _made(order: Order, source: SceneSource, seed: int) -> Outcome:
     plan = plan_scene(seed, order.size, order.empty_share, order.pairs_share)
     try:
-        sample = source.render(seed, plan.size, plan.glasses, plan.pairs)
+        sample = source.render(seed, plan.size, plan.glasses, plan.pairs, order.cutouts)
         return Outcome(seed, dataset.write_scene(order.root, sample, order.cutouts))
     except (RendererUnavailable, AssetError) as error:
         return Outcome(seed, error=_told(error), fatal=True)
