@@ -12,6 +12,7 @@ OUT/checkpoint.pt. `--embed` also copies weights and card to where the package s
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import shutil
 import subprocess
@@ -20,6 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+# Read when torch is loaded. Threads that spin while they wait cost ten times the work where
+# other programs share the cores; many crop sizes need many compiled convolutions at hand.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 from pipeline.errors import EyecutError
 

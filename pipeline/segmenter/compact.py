@@ -294,7 +294,7 @@ class FineMaskDecoder(MaskDecoder):  # type: ignore[misc]
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(dim, dim, config.mask_dim, 3) for _ in range(count)
         )
-        self.mask_bias = nn.Parameter(torch.zeros(count))
+        self.mask_bias = nn.Parameter(torch.full((count,), -1.5))
         self.iou_prediction_head = MLP(dim + count, dim, count, 3, sigmoid_output=True)
 
     def forward(  # noqa: PLR0913

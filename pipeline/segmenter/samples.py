@@ -190,15 +190,25 @@ def _window(
     turned = points.astype(np.float64) @ linear.T
     low, high = turned.min(0), turned.max(0)
     side = float((high - low).max())
-    roll = rng.random()
-    grow = rng.uniform(1.0, 1.7) if roll < 0.75 else rng.uniform(1.4, 3.0)
-    slack = max(0.06, (grow - 1) / 2)
-    centre = (low + high) / 2 + rng.uniform(-0.7, 0.7, 2) * slack * side
+    grow = rng.uniform(1.02, 1.6) if rng.random() < 0.85 else rng.uniform(1.4, 2.6)
+    grow = min(grow, max(1.02, 1.05 * max(width, height) / side))
+    shift = min(0.7 * max(0.06, (grow - 1) / 2), 0.4) * side
+    centre = (low + high) / 2 + rng.uniform(-shift, shift, 2)
+    if rng.random() < 0.8:  # mostly within the picture, as in use
+        centre = linear @ _pull_inside(np.linalg.solve(linear, centre), side * grow, width, height)
     scale = size / (side * grow)
     matrix = np.empty((2, 3))
     matrix[:, :2] = scale * linear
     matrix[:, 2] = size / 2 - scale * centre
     return matrix
+
+
+def _pull_inside(
+    centre: NDArray[np.float64], side: float, width: int, height: int
+) -> NDArray[np.float64]:
+    """Move a window's centre so that the window stays inside the picture where it can."""
+    half = np.minimum(side, (width, height)) / 2
+    return np.clip(centre, half, np.array([width, height]) - half)
 
 
 def _random_linear(rng: np.random.Generator) -> NDArray[np.float64]:
