@@ -19,8 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ConfigError
 
-Unit = Field(ge=0.0, le=1.0)
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
@@ -53,11 +51,18 @@ class SegmenterConfig(_Section):
 
 
 class RefineConfig(_Section):
-    """From a mask to a matte."""
+    """From a mask to a matte; see `pipeline.refine.RefineSettings`, whose keys these are."""
 
-
-class ComposeConfig(_Section):
-    """From a matte to the white picture."""
+    fill_holes: bool = True
+    """Fill holes within lenses; gaps stay open."""
+    drop_islands: bool = True
+    """Drop small pieces apart from the glasses."""
+    smoothing: float = Field(0.002, ge=0.0, le=0.05)
+    """Sigma along the outline, as a share of the glasses' diagonal."""
+    edge: float = Field(0.7, ge=0.0, le=10.0)
+    """Sigma of the matte's edge, in pixels."""
+    fringe: float = Field(2.0, ge=0.0, le=20.0)
+    """Pixels inside the outline whose colour may hold old background."""
 
 
 class ReviewConfig(_Section):
@@ -103,7 +108,6 @@ class Config(_Section):
     detector: DetectorConfig = DetectorConfig()
     segmenter: SegmenterConfig = SegmenterConfig()
     refine: RefineConfig = RefineConfig()
-    compose: ComposeConfig = ComposeConfig()
     review: ReviewConfig = ReviewConfig()
     output: OutputConfig = OutputConfig()
     run: RunConfig = RunConfig()
@@ -136,8 +140,9 @@ def preset_folder() -> Path:
 
 
 def preset_names() -> list[str]:
-    """Return the names that `--config` knows, sorted."""
-    return sorted(path.stem for path in preset_folder().glob("*.yaml"))
+    """Return the names that `--config` knows, sorted; files of the training scripts left out."""
+    names = (path.stem for path in preset_folder().glob("*.yaml"))
+    return sorted(name for name in names if not name.startswith("train_"))
 
 
 def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] = ()) -> Config:

@@ -8,7 +8,8 @@ anything is written:
   ".png"; where another photo has that name already (``a.jpg`` beside ``a.png``), ".png" is added
   to the whole name instead: ``a.png.png``;
 * names that still meet, or that differ in letter case alone and so are one file on some
-  machines, get ``~2``, ``~3``, ... before the suffix.
+  machines, get ``~2``, ``~3``, ... before the suffix; so does a folder that would have the name
+  of an earlier run's file.
 
 The first key in order has the plain name. A photo that has results already keeps its names.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -117,6 +118,11 @@ class Names:
     cutout: str
     mask: str
 
+    @property
+    def both(self) -> tuple[str, str]:
+        """Cut-out and mask."""
+        return self.cutout, self.mask
+
 
 def plan_names(
     keys: Sequence[str], owned: Mapping[str, Names] | None = None, *, as_png: bool = False
@@ -136,23 +142,12 @@ def plan_names(
     owned = owned or {}
     plan = {key: owned[key] for key in keys if key in owned}
     new = [key for key in keys if key not in owned]
-    taken = {_fold(name) for names in owned.values() for name in (names.cutout, names.mask)}
-    folders = {
-        _fold(str(parent))
-        for names in (*owned.values(), *(_plain(key, as_png) for key in new))
-        for name in (names.cutout, names.mask)
-        for parent in PurePosixPath(name).parents
-    }
+    names = _Taken(owned.values())
+    for key in new:  # folders first: they cannot give way as easily as files
+        names.add_folders(next(_cutout_names(key, as_png)), next(_mask_names(key)))
     for key in new:
-        cutout = _first_free(_cutout_names(key, as_png), taken, folders)
-        mask = _first_free(_mask_names(key), taken, folders)
-        taken |= {_fold(cutout), _fold(mask)}
-        plan[key] = Names(cutout, mask)
+        plan[key] = Names(names.take(_cutout_names(key, as_png)), names.take(_mask_names(key)))
     return {key: plan[key] for key in keys}
-
-
-def _plain(key: str, as_png: bool) -> Names:
-    return Names(next(_cutout_names(key, as_png)), next(_mask_names(key)))
 
 
 def _cutout_names(key: str, as_png: bool) -> Iterator[str]:
@@ -175,8 +170,42 @@ def _numbered(path: PurePosixPath) -> Iterator[str]:
     return (str(path.with_name(f"{path.stem}~{n}{path.suffix}")) for n in count(2))
 
 
-def _first_free(names: Iterator[str], taken: Collection[str], folders: Collection[str]) -> str:
-    return next(n for n in names if _fold(n) not in taken and _fold(n) not in folders)
+class _Taken:
+    """File and folder names in use, as a file system sees them that ignores letter case."""
+
+    def __init__(self, owned: Iterable[Names]) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        for names in owned:
+            self._files |= {_fold(names.cutout), _fold(names.mask)}
+            self.add_folders(names.cutout, names.mask)
+
+    def add_folders(self, *names: str) -> None:
+        """Keep files from taking the name of a folder that will be needed."""
+        self._folders |= {_fold(str(p)) for name in names for p in PurePosixPath(name).parents}
+
+    def take(self, candidates: Iterator[str]) -> str:
+        """Return the first of the candidates that is free; it is taken from then on."""
+        places = (self._beside_files(name) for name in candidates)
+        free = next(n for n in places if not self._has(n))
+        self._files.add(_fold(free))
+        self.add_folders(free)
+        return free
+
+    def _beside_files(self, name: str) -> str:
+        """Return `name` with `~2`, ... after each folder that is a file already."""
+        folder = PurePosixPath()
+        path = PurePosixPath(name)
+        for part in path.parts[:-1]:
+            tries = chain([part], (f"{part}~{n}" for n in count(2)))
+            folder = next(p for p in map(folder.joinpath, tries) if not self._is_file(p))
+        return str(folder / path.name)
+
+    def _has(self, name: str) -> bool:
+        return _fold(name) in self._files or _fold(name) in self._folders
+
+    def _is_file(self, path: PurePosixPath) -> bool:
+        return _fold(str(path)) in self._files
 
 
 def _fold(name: str) -> str:

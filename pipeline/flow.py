@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +13,10 @@ from detector.errors import DetectorError
 from detector.errors import WeightsError as DetectorWeightsError
 from detector.types import EYEGLASSES, Detections
 from pipeline.compose import over_white
-from pipeline.config import Config, RefineConfig, ReviewConfig, resolve_device
+from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, WeightsError
-from pipeline.refine import refine
+from pipeline.refine import RefineSettings, refine
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
-
-if TYPE_CHECKING:
-    from pipeline.refine import RefineSettings
 
 STAGES = ("detect", "segment", "refine", "compose")
 
@@ -53,7 +49,7 @@ class Flow:
         self.detector = detector
         self.segmenter = segmenter
         self.config = config
-        self._settings = refine_settings(config.refine)
+        self._settings = RefineSettings(**config.refine.model_dump())
 
     def process(self, photo: Photo) -> FlowResult:
         """Cut the glasses out of `photo`.
@@ -150,13 +146,6 @@ class _Clock:
             yield
         finally:
             self.seconds[stage] = round(time.perf_counter() - started, 4)
-
-
-def refine_settings(config: RefineConfig) -> RefineSettings:
-    """Return the settings of `pipeline.refine`, which knows no configuration, from the section."""
-    from pipeline.refine import RefineSettings
-
-    return RefineSettings(**config.model_dump())
 
 
 def _yolo(config: Config) -> Detector:

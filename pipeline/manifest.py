@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,10 +17,8 @@ from pipeline.errors import OutputError, ValidationError
 from pipeline.images import write_bytes
 from pipeline.types import Record
 
-try:
+if sys.platform != "win32":  # there two runs into one folder are not noticed
     import fcntl
-except ImportError:  # not on Windows: there two runs into one folder are not noticed
-    fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.jsonl"
 RUN = "run.json"
@@ -46,7 +45,7 @@ class Manifest:
             raise
 
     def _lock(self) -> None:
-        if fcntl is None:
+        if sys.platform == "win32":
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,10 +75,17 @@ class Manifest:
         return records
 
     def append(self, record: Record) -> None:
-        """Add `record`; once this returns, a kill or a crash does not lose it."""
-        self._file.write(_encode(record))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add `record`; once this returns, a kill or a crash does not lose it.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        try:
+            self._file.write(_encode(record))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
         self.records[record.key] = record
 
     def close(self) -> None:

@@ -49,7 +49,10 @@ class ResultFolder:
         self.told = _describe(config, found.root)
         self.hash: str = self.told["config_hash"]
         before = _previous(output, force)
-        self._same_input = before is not None and before.get("input") == self.told["input"]
+        inputs = {self.told["input"], *((before or {}).get("inputs") or ())}
+        self.told["inputs"] = sorted(inputs)
+        self._one_input = len(inputs) == 1
+        self._refused: set[str] = set()
         self.manifest = self._claim(before)
         self._names = self._plan([source.key for source in found.sources])
 
@@ -97,15 +100,19 @@ class ResultFolder:
     def check_owner(self, key: str, sha256: str) -> None:
         """Refuse to replace the results of another input's photo of the same name.
 
+        With one input, a picture that is not the one of last time has been changed since. With
+        several, it may be another photo.
+
         Raises:
-            OutputError: `key` has results of another picture, from another input folder.
+            OutputError: `key` has results of another picture, perhaps from another input.
         """
         record = self.manifest.records.get(key)
         foreign = record is not None and record.outputs and record.input_sha256 != sha256
-        if foreign and not self._same_input and not self.force:
+        if foreign and not self._one_input and not self.force:
+            self._refused.add(key)
             raise OutputError(
-                f"{key}: {self.output} holds results of another input's photo of that name; "
-                "name another folder, or replace them with --force"
+                f"{key}: {self.output} holds results of another picture of that name, and of more "
+                "than one input; name another folder, or replace them with --force"
             )
 
     def deliver(self, photo: Photo, result: FlowResult) -> dict[str, str]:
@@ -132,14 +139,18 @@ class ResultFolder:
         return {kind: name for kind, (name, _) in pictures.items()}
 
     def note(self, record: Record) -> None:
-        """Enter `record` in the manifest; what an older one wrote and it does not is removed."""
+        """Enter `record` in the manifest; what an older one wrote and it does not is removed.
+
+        A photo whose results were refused by `check_owner` changes nothing.
+        """
+        if record.key in self._refused:
+            return
         before = self.manifest.records.get(record.key)
         self.manifest.append(record)
-        if before is not None:
-            stale = set(before.outputs.values()) - set(record.outputs.values())
-            self._remove(
-                stale - {name for n in self._names.values() for name in (n.cutout, n.mask)}
-            )
+        if before is None:
+            return
+        planned = {n for k, own in self._names.items() if k != record.key for n in own.both}
+        self._remove(set(before.outputs.values()) - set(record.outputs.values()) - planned)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

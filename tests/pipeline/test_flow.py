@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline import flow
+from pipeline.config import Config, load_config
+from pipeline.errors import ConfigError, WeightsError
+from pipeline.flow import STAGES, Flow, unite
+from toys import FakeDetector, FakeSegmenter, Toy, draw_toy
+
+
+def make(detector: FakeDetector, segmenter: FakeSegmenter | None = None, *told: str) -> Flow:
+    return Flow(detector, segmenter or FakeSegmenter(), load_config("default", told))
+
+
+def iou(first: np.ndarray, second: np.ndarray) -> float:
+    return float((first & second).sum() / (first | second).sum())
+
+
+def test_a_photo_becomes_a_white_picture_of_its_size(toy: Toy, fake_detector: FakeDetector) -> None:
+    result = make(fake_detector).process(toy.photo())
+    assert result.matte is not None
+    assert result.canvas is not None
+    assert result.canvas.shape == toy.rgb.shape
+    assert (result.canvas[result.matte.alpha == 0] == 255).all()
+    assert iou(result.matte.alpha > 0.5, toy.mask) > 0.9
+    assert result.flags == ()
+    assert tuple(result.seconds) == STAGES
+    assert result.quality == pytest.approx((0.95,))
+
+
+def test_the_detectors_boxes_are_the_prompts(
+    toy: Toy, fake_detector: FakeDetector, fake_segmenter: FakeSegmenter
+) -> None:
+    make(fake_detector, fake_segmenter).process(toy.photo())
+    assert [tuple(p.box) for p in fake_segmenter.prompts if p.box is not None] == [toy.box]
+
+
+def test_no_glasses_give_no_cut_out_and_wake_no_segmenter(toy: Toy) -> None:
+    segmenter = FakeSegmenter()
+    lens_alone = FakeDetector([(*toy.box, 0.99, 1)])
+    result = make(lens_alone, segmenter).process(toy.photo())
+    assert (result.matte, result.canvas, len(result.detections)) == (None, None, 0)
+    assert segmenter.prompts == []
+
+
+@pytest.mark.parametrize(("select", "pairs"), [("all", 2), ("best", 1)])
+def test_select_says_how_many_pairs_are_cut_out(select: str, pairs: int) -> None:
+    toys = draw_toy(height=240, pairs=2)
+    detector = FakeDetector([(*toys[0].box, 0.8, 0), (*toys[1].box, 0.9, 0), (*toys[0].box, 1, 1)])
+    result = make(detector, None, f"detector.select={select}").process(toys[0].photo())
+    assert len(result.detections) == len(result.quality) == pairs
+    assert result.matte is not None
+    for toy, there in zip(toys, (pairs == 2, True), strict=True):
+        share = float((result.matte.alpha[toy.mask] > 0.5).mean())
+        assert (share > 0.9) if there else (share == 0)
+
+
+@pytest.mark.parametrize(
+    ("score", "quality", "box", "words"),
+    [
+        (0.9, 0.95, None, ""),
+        (0.3, 0.95, None, "detector is unsure"),
+        (0.9, 0.5, None, "segmenter is unsure"),
+        (0.9, 0.95, (0, 0, 200, 20), "mask is empty"),
+        (0.9, 0.95, "half", "edge of the photo"),
+    ],
+)
+def test_doubts_are_flagged_with_the_reason(
+    score: float, quality: float, box: object, words: str, toy: Toy
+) -> None:
+    rgb = toy.rgb
+    if box == "half":  # the photo ends within the left lens
+        rgb, box = np.ascontiguousarray(rgb[:, 60:]), (0, 20, 120, 100)
+    detector = FakeDetector([(*(box or toy.box), score, 0)])  # type: ignore[misc]
+    photo = type(toy)(rgb, toy.mask, toy.lens, toy.box).photo()
+    flags = make(detector, FakeSegmenter(quality=quality)).process(photo).flags
+    if words:
+        assert len(flags) == 1
+        assert flags[0].startswith("review: ")
+        assert words in flags[0]
+    else:
+        assert flags == ()
+
+
+def test_a_mask_that_hardly_fills_its_box_is_flagged(toy: Toy) -> None:
+    wire = np.zeros(toy.mask.shape, bool)
+    wire[60, 40:160] = True
+    detector = FakeDetector([(*toy.box, 0.9, 0)])
+    flags = make(detector, FakeSegmenter(masks=[wire])).process(toy.photo()).flags
+    assert len(flags) == 1
+    assert "of its box" in flags[0]
+
+
+def test_with_several_pairs_a_flag_says_which(toy: Toy) -> None:
+    detector = FakeDetector([(*toy.box, 0.9, 0), (*toy.box, 0.3, 0)])
+    (flag,) = make(detector).process(toy.photo()).flags
+    assert flag.endswith("(pair 2)")
+
+
+def test_where_pairs_overlap_the_denser_one_gives_the_colour() -> None:
+    first = np.array([[0.2, 0.8]], np.float32), np.full((1, 2, 3), 10, np.uint8)
+    second = np.array([[0.6, 0.4]], np.float32), np.full((1, 2, 3), 200, np.uint8)
+    alpha, foreground = unite(first, second)
+    assert np.allclose(alpha, [[0.6, 0.8]])
+    assert foreground[..., 0].tolist() == [[200, 10]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "error", "word"),
+    [
+        ("detector.weights=/gone/yolo.pt", WeightsError, "/gone/yolo.pt"),
+        ("detector.device=tpu9", ConfigError, "tpu9"),
+    ],
+)
+def test_networks_that_cannot_load_are_named(
+    override: str, error: type[Exception], word: str
+) -> None:
+    with pytest.raises(error, match=word):
+        flow.build(load_config("default", [override]))
+
+
+def test_every_kind_of_the_configuration_has_an_adapter() -> None:
+    kinds = Config.model_fields["detector"].annotation.model_fields["kind"].annotation  # type: ignore[union-attr]
+    assert set(kinds.__args__) == set(flow.DETECTORS)
