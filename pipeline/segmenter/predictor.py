@@ -1,0 +1,179 @@
+"""`SamPredictor`'s interface over the compact network, and its adapter to `Segmenter`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamPredictor
+from segment_anything.utils.transforms import ResizeLongestSide
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from pipeline.errors import ValidationError
+from pipeline.segmenter.compact import CORNER_A, CORNER_B, STRIDE, CompactSam
+from pipeline.segmenter.weights_io import load_compact
+from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
+
+PRIOR_LIMIT = 8.0  # mask inputs are logits within this
+GLASSES, _, FRAME, LENS = range(4)
+
+
+class CompactPredictor(SamPredictor):  # type: ignore[misc]
+    """`segment_anything.SamPredictor` for `CompactSam`; differs only in that the side of the
+    network's input is chosen for each image, and that masks come at a quarter of nothing: the
+    third result of `predict` has a quarter of the input's side and can be passed back as
+    `mask_input`, at any size.
+
+    The three masks of `multimask_output` are the glasses, the frame and the lenses.
+    """
+
+    model: CompactSam
+
+    def set_image(
+        self, image: NDArray[np.uint8], image_format: str = "RGB", size: int | None = None
+    ) -> None:
+        """Compute the embedding of an image for `predict`.
+
+        Args:
+            image: uint8 (H, W, 3).
+            image_format: "RGB" or "BGR".
+            size: longest side of the network's input in pixels, a multiple of 64.
+
+        Raises:
+            ValidationError: wrong shape, type, format or size.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValidationError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        if image_format not in ("RGB", "BGR"):
+            raise ValidationError(f"image_format must be RGB or BGR, not {image_format!r}")
+        size = size or self.model.image_encoder.img_size
+        if size % 64:
+            raise ValidationError(f"size must be a multiple of 64, not {size}")
+        if image_format == "BGR":
+            image = image[..., ::-1]
+        self.transform = ResizeLongestSide(size)
+        height, width = self.transform.get_preprocess_shape(*image.shape[:2], size)
+        if (height, width) != image.shape[:2]:
+            shrink = size < max(image.shape[:2])
+            method = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+            image = cv2.resize(image, (width, height), interpolation=method)
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        self.set_torch_image(tensor.to(self.device), image.shape[:2])
+        self.original_size = image.shape[:2] if (height, width) == image.shape[:2] else None
+
+    @torch.no_grad()
+    def set_torch_image(
+        self, transformed_image: Tensor, original_image_size: tuple[int, ...]
+    ) -> None:
+        """As `set_image`, for uint8 (1, 3, H, W) that already has the network's size."""
+        self.reset_image()
+        self.original_size = tuple(original_image_size)
+        self.input_size = tuple(transformed_image.shape[-2:])
+        self.features = self.model.encode(self.model.preprocess(transformed_image))
+        self.is_image_set = True
+
+    @torch.no_grad()
+    def predict_torch(  # noqa: PLR0913
+        self,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
+        boxes: Tensor | None = None,
+        mask_input: Tensor | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `SamPredictor.predict_torch`, for B prompts in the network's pixels.
+
+        Returns masks (B, C, H, W) at the image's size, quality (B, C), and logits
+        (B, C, S/4, S/4).
+        """
+        logits, quality = self.predict_all(point_coords, point_labels, boxes, mask_input)
+        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        logits, quality = logits[:, chosen], quality[:, chosen]
+        masks = self.model.postprocess_masks(logits, self.input_size, self.original_size)
+        if not return_logits:
+            masks = masks > self.model.mask_threshold
+        return masks, quality, F.avg_pool2d(logits, 4)
+
+    @torch.no_grad()
+    def predict_all(
+        self,
+        point_coords: Tensor | None,
+        point_labels: Tensor | None,
+        boxes: Tensor | None = None,
+        mask_input: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """All four masks (glasses, glasses, frame, lens) over the padded square input:
+        logits (B, 4, S, S) and quality (B, 4)."""
+        if not self.is_image_set:
+            raise RuntimeError("An image must be set with .set_image(...) before mask prediction.")
+        embedding, features = self.features
+        coords, labels = _as_points(point_coords, point_labels, boxes, embedding)
+        if mask_input is not None:
+            side = embedding.shape[-1] * STRIDE // 4
+            mask_input = F.interpolate(mask_input.float(), (side, side), mode="bilinear")
+            mask_input = mask_input.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
+        return self.model.decode(embedding, features, coords, labels, mask_input)
+
+
+def _as_points(
+    coords: Tensor | None, labels: Tensor | None, boxes: Tensor | None, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Points with boxes as points labelled 2 and 3: (B, K, 2) and (B, K)."""
+    count = next((len(t) for t in (coords, boxes) if t is not None), 1)
+    all_coords = [coords.float()] if coords is not None else []
+    all_labels = [labels.long()] if labels is not None else []
+    if boxes is not None:
+        all_coords.append(boxes.reshape(count, 2, 2).float())
+        corners = torch.tensor([[CORNER_A, CORNER_B]], device=like.device)
+        all_labels.append(corners.expand(count, 2))
+    if not all_coords:
+        return like.new_zeros((1, 0, 2)), torch.zeros((1, 0), dtype=torch.long, device=like.device)
+    return torch.cat(all_coords, dim=1), torch.cat(all_labels, dim=1)
+
+
+class CompactModel:
+    """`CropModel` of the compact network."""
+
+    def __init__(self, network: CompactSam, smallest: int = 512, largest: int = 1024) -> None:
+        self.predictor = CompactPredictor(network)
+        self.smallest, self.largest = smallest, largest
+
+    def answer(self, image: NDArray[np.uint8], prompt: CropPrompt) -> Answer:
+        """Glasses and lenses of one prompt; see `CropModel`."""
+        predictor = self.predictor
+        device = predictor.device
+        with torch.inference_mode():
+            predictor.set_image(image, size=image.shape[0])
+            points = torch.from_numpy(prompt.points).to(device)[None]
+            labels = torch.from_numpy(prompt.labels).to(device)[None]
+            boxes = None if prompt.box is None else torch.from_numpy(prompt.box).to(device)[None]
+            prior = None
+            if prompt.prior is not None:
+                prior = torch.from_numpy(prompt.prior).to(device)[None, None]
+                prior = (prior - 0.5) * (2 * PRIOR_LIMIT)
+            logits, quality = predictor.predict_all(points, labels, boxes, prior)
+            predictor.reset_image()
+            found = logits[0].float().cpu().numpy()
+        return Answer(found[GLASSES], found[LENS], float(quality[0, GLASSES]))
+
+
+def build(config: Any) -> WindowedSegmenter:
+    """The compact segmenter that a `SegmenterConfig` asks for.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or of another model.
+    """
+    from pipeline.segmenter.devices import choose_device
+
+    network = load_compact(config.weights, choose_device(config.device))
+    model = CompactModel(
+        network, getattr(config, "smallest", 512), getattr(config, "largest", 1024)
+    )
+    return WindowedSegmenter(
+        model, getattr(config, "margin", 0.15), getattr(config, "two_pass", False)
+    )

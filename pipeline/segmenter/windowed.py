@@ -1,0 +1,173 @@
+"""Runs any promptable model on the square around each prompt, at the resolution it deserves.
+
+The adapters differ only in their `CropModel`: what answers one prompt within one crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ValidationError
+from pipeline.segmenter.crop import (
+    Window,
+    extract,
+    extract_mask,
+    input_size,
+    paste,
+    whole_photo,
+    window_around,
+)
+from pipeline.types import Masks, Photo, Prompt
+
+Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CropPrompt:
+    """A prompt in pixels of a crop of side S.
+
+    Attributes:
+        box: float32 (4,) xyxy, or None.
+        points, labels: float32 (K, 2) xy and int64 (K,) of 1 and 0; K may be 0.
+        prior: float32 (S, S) coverage of a previous mask in [0, 1], or None.
+    """
+
+    box: Floats | None
+    points: Floats
+    labels: Ints
+    prior: Floats | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Logits (s, s) float32 over the crop, above 0 inside, at any s; and the expected IoU."""
+
+    glasses: Floats
+    lens: Floats | None
+    quality: float
+
+
+class CropModel(Protocol):
+    """Answers one prompt within one square crop."""
+
+    smallest: int
+    """The least side of a crop worth giving to the model."""
+    largest: int
+    """The greatest; equal to `smallest` for a model of fixed size."""
+
+    def answer(self, image: Bytes, prompt: CropPrompt) -> Answer:
+        """`image` is uint8 (S, S, 3) RGB, S between `smallest` and `largest`."""
+        ...
+
+
+class WindowedSegmenter:
+    """A `Segmenter` out of a `CropModel`.
+
+    Args:
+        model: answers within crops.
+        margin: of the box's longer side, on each side of the crop.
+        two_pass: ask again with the first mask as prior, in the window around it.
+    """
+
+    def __init__(self, model: CropModel, margin: float = 0.15, two_pass: bool = False) -> None:
+        self.model = model
+        self.margin = margin
+        self.two_pass = two_pass
+
+    def segment(self, photo: Photo, prompts: Sequence[Prompt]) -> Masks:
+        """Return one mask for each prompt, in the order of the prompts.
+
+        A prompt whose box lies outside the photo gets an empty mask of quality 0.
+
+        Raises:
+            ValidationError: a prompt's mask is not of the photo's size.
+        """
+        masks = np.zeros((len(prompts), *photo.size), np.bool_)
+        lenses: Bools | None = None
+        quality = np.zeros(len(prompts), np.float32)
+        for i, prompt in enumerate(prompts):
+            if prompt.mask is not None and prompt.mask.shape != photo.size:
+                raise ValidationError(
+                    f"{photo.key}: prompt {i} has a mask of {prompt.mask.shape}, "
+                    f"the photo is {photo.size}"
+                )
+            found = self._one(photo, prompt)
+            if found is None:
+                continue
+            answer, window = found
+            masks[i] = paste(answer.glasses, window, photo.size)
+            quality[i] = np.clip(np.nan_to_num(answer.quality), 0, 1)
+            if answer.lens is not None:
+                if lenses is None:
+                    lenses = np.zeros_like(masks)
+                lenses[i] = paste(answer.lens, window, photo.size)
+                lenses[i] &= masks[i]
+        return Masks(masks, quality, lenses)
+
+    def _one(self, photo: Photo, prompt: Prompt) -> tuple[Answer, Window] | None:
+        """The answer to one prompt and the window that it covers."""
+        box = prompt.box
+        if box is not None:
+            high = np.float32([photo.width, photo.height, photo.width, photo.height])
+            box = np.clip(box, 0, high)
+            if box[2] - box[0] < 1 or box[3] - box[1] < 1:
+                return None
+            window = window_around(box, photo.size, self.margin)
+        else:
+            window = whole_photo(photo.size)
+        answer = self._ask(photo, prompt, box, window, prompt.mask)
+        if box is None:  # now that points have shown where it is, look closely
+            return self._again(photo, prompt, None, answer, window)
+        return self._again(photo, prompt, box, answer, window) if self.two_pass else (answer, window)
+
+    def _again(
+        self, photo: Photo, prompt: Prompt, box: Floats | None, answer: Answer, window: Window
+    ) -> tuple[Answer, Window]:
+        mask = paste(answer.glasses, window, photo.size)
+        x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+        if w < 8 or h < 4:
+            return answer, window
+        found = np.float32([x, y, x + w, y + h])
+        if box is not None and not _similar(found, box):
+            return answer, window
+        closer = window_around(found, photo.size, self.margin)
+        if box is None and closer.side > 0.8 * window.side:
+            return answer, window
+        return self._ask(photo, prompt, found if box is None else box, closer, mask), closer
+
+    def _ask(
+        self, photo: Photo, prompt: Prompt, box: Floats | None, window: Window, prior: Bools | None
+    ) -> Answer:
+        size = input_size(
+            window.side, smallest=self.model.smallest, largest=self.model.largest
+        )
+        points = np.zeros((0, 2), np.float32)
+        labels = np.zeros(0, np.int64)
+        if prompt.points is not None and prompt.point_labels is not None:
+            points = window.to_window(prompt.points, size)
+            inside = ((points >= 0) & (points < size)).all(axis=1)
+            points, labels = points[inside], prompt.point_labels[inside]
+        within = CropPrompt(
+            None if box is None else window.to_window(box.reshape(2, 2), size).reshape(4),
+            points,
+            labels,
+            None if prior is None else extract_mask(prior, window, size),
+        )
+        return self.model.answer(extract(photo.rgb, window, size), within)
+
+
+def _similar(a: Floats, b: Floats) -> bool:
+    """Whether two boxes overlap by half of their union."""
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    both = float(np.prod(np.maximum(high - low, 0)))
+    total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
+    return both > 0.5 * total
