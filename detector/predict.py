@@ -16,6 +16,7 @@ from detector.errors import DetectorError
 from detector.letterbox import Placement, letterbox
 from detector.types import Detections, check_photo
 
+_SIZE = 640
 _MAX_BATCH = 8  # photos of one shape in one pass: bounds the memory
 _NMS_SECONDS = (
     60.0  # ultralytics drops photos after its time limit; an answer must not depend on it
@@ -31,7 +32,8 @@ class YoloDetector:
     Args:
         weights: "embedded", an exported `.safetensors`, or an ultralytics `.pt` checkpoint.
         device: a torch device, such as "cpu", "cuda" or "cuda:1".
-        size: longer side, in pixels, at which photos are looked at.
+        size: longer side, in pixels, at which photos are looked at; None for the size that the
+            weights were trained at.
         confidence: detections below this score are dropped.
         iou: of two boxes of one class that overlap more than this, the better one stays.
 
@@ -44,18 +46,18 @@ class YoloDetector:
         self,
         weights: Path | str = EMBEDDED,
         device: str = "cpu",
-        size: int = 640,
+        size: int | None = _SIZE,
         confidence: float = 0.25,
         iou: float = 0.6,
     ) -> None:
-        if size < 32:
-            raise DetectorError(f"size: expected at least 32 pixels, got {size}")
         for name, value in (("confidence", confidence), ("iou", iou)):
             if not 0 <= value <= 1:
                 raise DetectorError(f"{name}: expected a value in [0, 1], got {value}")
         checkpoint = read_checkpoint(weights)
-        self.size, self.confidence, self.iou = size, confidence, iou
-        self.imgsz = checkpoint.imgsz
+        self.size = size if size is not None else checkpoint.imgsz or _SIZE
+        if self.size < 32:
+            raise DetectorError(f"size: expected at least 32 pixels, got {size}")
+        self.confidence, self.iou = confidence, iou
         self._classes = class_map(checkpoint.names, str(weights))
         self._device = _device(device)
         model = build(checkpoint, str(weights))

@@ -226,6 +226,7 @@ def _figures(
         for name in ("AP50", "AP50-95"):
             for kind, value in found[name].items():
                 figures[f"{name} {kind} at {size} px"] = value
-        figures[f"recall at {size} px"] = found["recall"]["all"]
+        for width, value in found["recall"].items():
+            figures[f"recall {width} at {size} px"] = value
         figures[f"empty scenes without a find at {size} px"] = found["empty_silent"]
     return figures

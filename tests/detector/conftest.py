@@ -20,7 +20,9 @@ def draw_glasses(picture: np.ndarray, centre: tuple[int, int], width: int) -> li
         lens = (x + side * (width // 2 - rx), y)
         cv2.ellipse(picture, lens, (rx, ry), 0, 0, 360, colour, line)
         box = (lens[0], lens[1], 2 * rx, 2 * ry)
-        rows.append([1.0, box[0] / width_px, box[1] / height_px, box[2] / width_px, box[3] / height_px])
+        rows.append(
+            [1.0, box[0] / width_px, box[1] / height_px, box[2] / width_px, box[3] / height_px]
+        )
     half = width // 2 - 2 * rx
     cv2.line(picture, (x - half, y), (x + half, y), colour, line)
     extent = ((width + line) / width_px, (2 * ry + line) / height_px)
@@ -39,7 +41,10 @@ def make_toy_dataset(root: Path, pictures: int = 24, size: int = 96, seed: int =
         if index % 4:
             width = int(rng.uniform(0.4, 0.9) * size)
             margin = width // 2 + 3
-            centre = (int(rng.integers(margin, size - margin + 1)), int(rng.integers(25, size - 25)))
+            centre = (
+                int(rng.integers(margin, size - margin + 1)),
+                int(rng.integers(25, size - 25)),
+            )
             rows = draw_glasses(picture, centre, width)
         name = f"{index:06d}"
         cv2.imwrite(str(root / "images" / f"{name}.jpg"), picture)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("albumentations", reason="albumentations comes with the 'train' extra")
+
+from detector import quiet  # noqa: E402, F401  (before albumentations: no look for updates)
+from detector.augmentation import build_augmentation, with_boxes  # noqa: E402
+from detector.config import AugmentationConfig  # noqa: E402
+
+OFF = dict.fromkeys(("lighting", "camera", "scale", "quarter_turns", "flip", "rotation"), 0.0)
+
+
+def augment(config: AugmentationConfig, picture: np.ndarray, boxes: np.ndarray, seed: int) -> dict:
+    compose = with_boxes(build_augmentation(config))
+    compose.set_random_seed(seed)
+    empty = np.zeros((0, 2), np.float32)
+    count = range(len(boxes))
+    return compose(
+        image=picture,
+        bboxes=boxes,
+        class_labels=list(count),
+        idx=list(count),
+        keypoints=empty,
+        pidx=[],
+    )
+
+
+def square(x: int, y: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """A bright rectangle on black, and its box as centre and size in fractions."""
+    picture = np.zeros((100, 100, 3), np.uint8)
+    picture[y : y + height, x : x + width] = 255
+    return picture, np.array([[x + width / 2, y + height / 2, width, height]]) / 100
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"flip": 1}, {"quarter_turns": 1}, {"scale": 1, "largest": 1.0}],
+    ids=["flip", "quarter turns", "scale"],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_boxes_move_with_the_picture(change: dict, seed: int) -> None:
+    picture, boxes = square(40, 45, 20, 8)
+    out = augment(AugmentationConfig(**{**OFF, **change}), picture, boxes, seed)
+    rows, columns = np.nonzero((out["image"] > 160).all(axis=2))
+    seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    x, y, width, height = np.array(out["bboxes"][0]) * 100
+    box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+    np.testing.assert_allclose(box, seen, atol=1.6)
+
+
+def test_everything_off_changes_nothing() -> None:
+    picture, boxes = square(10, 20, 30, 40)
+    out = augment(AugmentationConfig(**OFF), picture, boxes, 0)
+    np.testing.assert_array_equal(out["image"], picture)
+    np.testing.assert_allclose(out["bboxes"], boxes)
+
+
+def test_lighting_and_camera_change_the_picture_but_not_the_boxes() -> None:
+    picture, boxes = square(10, 20, 30, 40)
+    picture[picture == 0] = 90
+    config = AugmentationConfig(**{**OFF, "lighting": 1, "camera": 1})
+    outs = [augment(config, picture, boxes, seed) for seed in range(6)]
+    assert all(np.allclose(out["bboxes"], boxes, atol=1e-6) for out in outs)
+    assert sum((out["image"] != picture).any() for out in outs) >= 5
+
+
+def test_boxes_a_hair_outside_are_no_error() -> None:
+    picture, _ = square(0, 0, 100, 100)
+    boxes = np.array([[0.5, 0.5, 1.0 + 1e-6, 1.0 + 1e-6]])
+    out = augment(AugmentationConfig(**OFF), picture, boxes, 0)
+    np.testing.assert_allclose(out["bboxes"], [[0.5, 0.5, 1, 1]], atol=1e-5)
+
+
+def test_it_survives_the_form_that_checkpoints_keep() -> None:
+    import albumentations
+
+    for transform in build_augmentation(AugmentationConfig()):
+        again = albumentations.from_dict(albumentations.to_dict(transform))
+        assert albumentations.to_dict(again) == albumentations.to_dict(transform)
