@@ -68,7 +68,8 @@ def coverage(shapes: list[Outline], size: tuple[int, int]) -> Floats:
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         canvas = np.zeros(((bottom - top) * _SUBPIXELS, width * _SUBPIXELS), np.uint8)
-        cv2.fillPoly(canvas, scaled, 255, shift=_SHIFT, offset=(0, -top * _SUBPIXELS))
+        lift = -top * _SUBPIXELS << _SHIFT  # OpenCV takes it in fixed point too
+        cv2.fillPoly(canvas, scaled, 255, shift=_SHIFT, offset=(0, lift))
         band = cv2.resize(canvas, (width, bottom - top), interpolation=cv2.INTER_AREA)
         result[top:bottom] = band * np.float32(1 / 255)
     return result
