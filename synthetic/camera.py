@@ -77,7 +77,7 @@ def aim(
     height, but for the few that are cut by the frame), anywhere in the picture.
     """
     focal = float(np.exp(rng.uniform(np.log(24), np.log(135))))
-    fill = float(rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.95)], p=[0.25, 0.75]))
+    fill = float(rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.95)], p=[0.18, 0.82]))
     fill = fill if tight else float(rng.uniform(0.4, 1.0))
     roll = float(rng.choice([rng.normal(0, 0.04), rng.uniform(-np.pi, np.pi)], p=[0.85, 0.15]))
     centre = (subject.min(0) + subject.max(0)) / 2

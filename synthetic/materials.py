@@ -130,7 +130,7 @@ def sample_metal(rng: np.random.Generator) -> tuple[str, Material]:
 
 def sample_lens(rng: np.random.Generator) -> tuple[str, Material]:
     """Clear, tinted, gradient or mirrored lenses, coated or not."""
-    kind = str(rng.choice(["clear", "tinted", "gradient", "dark", "mirrored"], p=[0.58, 0.13, 0.1, 0.1, 0.09]))
+    kind = str(rng.choice(["clear", "tinted", "gradient", "dark", "mirrored"], p=[0.66, 0.1, 0.08, 0.09, 0.07]))
     reflect = float(rng.choice([rng.uniform(0.004, 0.015), rng.uniform(0.03, 0.09)]))
     coat = hsv(rng.choice([0.35, 0.6, 0.75, 0.0]), rng.uniform(0, 0.7), 1.0)
     mirror = (coat[0] * reflect, coat[1] * reflect, coat[2] * reflect)

@@ -19,7 +19,7 @@ from synthetic.props import Thing
 Rng = np.random.Generator
 Floats = npt.NDArray[np.float32]
 SETS = ("paper", "table", "turntable", "flat", "clutter", "white", "dark")
-SET_SHARES = (0.23, 0.16, 0.17, 0.15, 0.13, 0.1, 0.06)
+SET_SHARES = (0.28, 0.12, 0.19, 0.11, 0.1, 0.13, 0.07)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def sample_scene(
     camera = aim(rng, subject, azimuth, elevation, size, tight=count > 0)
     up_light = float(_up_irradiance(light) / np.pi)
     gain = {"white": rng.uniform(1.0, 1.35), "turntable": rng.uniform(0.9, 1.3)}.get(
-        kind, rng.uniform(0.55, 1.15)
+        kind, rng.uniform(0.55, 1.3)
     )
     return Scene(
         seed=seed,
@@ -199,7 +199,7 @@ def _temple_print(rng: Rng) -> npt.NDArray[np.uint8] | None:
 def _rest(rng: Rng, parts: list[glasses.Part], kind: str) -> npt.NDArray[np.float64]:
     """A pose in which the pair lies still on y = 0 (a facet of its hull under its centre)."""
     points = np.concatenate([p.mesh.positions[::5] for p in parts]).astype(np.float64)
-    upright = rng.random() < {"turntable": 0.95, "white": 0.8, "flat": 0.3}.get(kind, 0.65)
+    upright = rng.random() < {"turntable": 0.95, "white": 0.85, "flat": 0.4}.get(kind, 0.75)
     if rng.random() < (0.25 if kind == "white" else 0.06):
         # Hung or held by a hidden stand, as fronts in catalogues are.
         tilt = m.rotation([1, 0, 0], rng.normal(0, 0.06)) @ m.rotation([0, 0, 1], rng.normal(0, 0.03))
@@ -255,7 +255,7 @@ def _footprint(pieces: list[Item]) -> float:
 
 def _viewpoint(rng: Rng, kind: str) -> tuple[float, float]:
     """Camera elevation and azimuth in radians; azimuth 0 looks the glasses in the face."""
-    azimuth = float(rng.choice([rng.normal(0, 0.25), rng.normal(0, 0.8), rng.uniform(-np.pi, np.pi)]))
+    azimuth = float(rng.choice([rng.normal(0, 0.25), rng.normal(0, 0.8), rng.uniform(-np.pi, np.pi)], p=[0.35, 0.4, 0.25]))
     match kind:
         case "turntable":
             return float(rng.uniform(-0.01, 0.35)), float(rng.uniform(-np.pi, np.pi))
@@ -265,7 +265,7 @@ def _viewpoint(rng: Rng, kind: str) -> tuple[float, float]:
             return float(rng.uniform(0.0, 0.5)), azimuth
         case "flat":
             return float(rng.uniform(0.95, np.pi / 2 - 0.01)), azimuth
-    return float(rng.choice([rng.uniform(0.0, 0.35), rng.uniform(0.2, 0.8), rng.uniform(0.7, 1.4)], p=[0.4, 0.4, 0.2])), azimuth
+    return float(rng.choice([rng.uniform(0.0, 0.35), rng.uniform(0.2, 0.8), rng.uniform(0.7, 1.4)], p=[0.45, 0.4, 0.15])), azimuth
 
 
 def _set(
