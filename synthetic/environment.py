@@ -46,7 +46,7 @@ __all__ = [
 Float = npt.NDArray[np.float32]
 ROUGHNESS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LEVEL_SHAPES = ((128, 256), (64, 128), (32, 64), (16, 32), (16, 32))
-_PEAK = 200.0  # brightest texel, in units of the mean: a sun stays a sun, a firefly does not
+_PEAK = 400.0  # brightest texels against the rest: a sun stays a sun, a firefly does not
 
 
 def load_hdr(path: Path) -> Float:
@@ -79,7 +79,7 @@ def prefilter(env: Float) -> tuple[list[Float], Float]:
     """
     levels = [env]
     for roughness, shape in zip(ROUGHNESS[1:], _LEVEL_SHAPES[1:], strict=True):
-        source = cv2.resize(env, shape[::-1], interpolation=cv2.INTER_AREA)
+        source = _reduced(env, shape)
         waves = np.fft.rfft(source, axis=1).transpose(1, 0, 2)
         blurred = np.fft.irfft(_lobe(roughness, shape) @ waves, shape[1], axis=0)
         levels.append(np.maximum(blurred.transpose(1, 0, 2), 0).astype(np.float32))
@@ -150,6 +150,15 @@ def _key_part(env: Float) -> tuple[Float, Float]:
     return part.astype(np.float32), peak
 
 
+def _reduced(env: Float, shape: tuple[int, int]) -> Float:
+    """The map at a smaller size; rows count by their solid angle, which matters at the poles."""
+    area = np.repeat(solid_angles(*env.shape[:2]), shape[1], axis=1)
+    columns = cv2.resize(env, (shape[1], env.shape[0]), interpolation=cv2.INTER_AREA)
+    laden = cv2.resize(columns * area[..., None], shape[::-1], interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(area, shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(laden / weight[..., None], dtype=np.float32)
+
+
 @cache
 def _lobe(roughness: float, shape: tuple[int, int]) -> npt.NDArray[np.complex64]:
     """(width // 2 + 1, height, height): for each frequency in longitude, source to target rows."""
@@ -168,7 +177,9 @@ def _lobe(roughness: float, shape: tuple[int, int]) -> npt.NDArray[np.complex64]
 
 
 def _calmed(env: Float) -> Float:
-    cap = np.float32(_PEAK * max(float((env @ LUMA).mean()), 1e-6))
+    luma = env @ LUMA
+    level = float(np.minimum(luma, np.percentile(luma, 99)).mean())
+    cap = np.float32(_PEAK * max(level, 1e-6))
     excess = np.maximum(env - cap, 0)
     spread = cv2.GaussianBlur(excess, (0, 0), 1.2, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(np.minimum(np.minimum(env, cap) + spread, 2 * cap), dtype=np.float32)

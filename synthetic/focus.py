@@ -112,8 +112,8 @@ def _near_field(part: Float, radius: Float) -> Float:
     # Where blur is slight the surface goes on: nothing lies open behind it.
     hidden = member * np.clip((radius - 1) / 3, 0, 1)
     behind = _lerp(part, _behind(part, member, nearest), hidden)
-    cover = np.clip(cover, 0, 1)
-    return np.asarray(_times(behind, 1 - cover) + spread, dtype=np.float32)
+    over = np.maximum(cover, 1)  # discs that overlap can cover more than once
+    return np.asarray(_times(behind, 1 - cover / over) + _over(spread, over), dtype=np.float32)
 
 
 def _wide(laden: Float, radius: Float, nearest: float) -> Float:

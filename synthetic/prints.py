@@ -195,7 +195,7 @@ def _cross(sheet: Sheet, rng: Rng, ink: Ink) -> None:
     """Marking lines of progressive lenses: a cross, arcs, two small circles."""
     mask = np.zeros((sheet.height, sheet.width), np.uint8)
     y, x = int(sheet.height * rng.uniform(0.4, 0.6)), int(sheet.width * rng.uniform(0.4, 0.6))
-    arm = int(sheet.width * rng.uniform(0.05, 0.3))
+    arm = int(sheet.width * rng.uniform(0.05, 0.25))
     cv2.line(mask, (x - arm, y), (x + arm, y), 255, 1, cv2.LINE_AA)
     cv2.line(mask, (x, y - arm // 2), (x, y + arm // 2), 255, 1, cv2.LINE_AA)
     if rng.random() < 0.5:
