@@ -33,7 +33,7 @@ class RefineSettings:
 
     fill_holes: bool = True
     drop_islands: bool = True
-    smoothing: float = 0.0015
+    smoothing: float = 0.002
     edge: float = 0.7
     fringe: float = 2.0
 
