@@ -113,7 +113,10 @@ def _near_field(part: Float, radius: Float) -> Float:
     hidden = member * np.clip((radius - 1) / 3, 0, 1)
     behind = _lerp(part, _behind(part, member, nearest), hidden)
     over = np.maximum(cover, 1)  # discs that overlap can cover more than once
-    return np.asarray(_times(behind, 1 - cover / over) + _over(spread, over), dtype=np.float32)
+    return np.asarray(
+        _times(behind, np.asarray(1 - cover / over, np.float32)) + _over(spread, over),
+        dtype=np.float32,
+    )
 
 
 def _wide(laden: Float, radius: Float, nearest: float) -> Float:

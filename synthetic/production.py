@@ -154,7 +154,7 @@ def produce(order: Order, report: Callable[[str], None] = print) -> Summary:
     dataset.write_lines(root, dataset.read_lines(root).values())
     build_coco(root, anew=made)
     left = len(todo) - len(made) - len(failed)
-    return Summary(len(made), skipped, tuple(failed), left, fatal)
+    return Summary(len(made), skipped, tuple(sorted(failed)), left, fatal)
 
 
 class _Clock:

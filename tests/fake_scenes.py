@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 
@@ -75,3 +77,12 @@ def _pair(size: tuple[int, int], top: int, bottom: int) -> Instance:
 def _box(mask: np.ndarray) -> Box:
     x, y, width, height = cv2.boundingRect(mask)
     return float(x), float(y), float(x + width), float(y + height)
+
+
+class DiesAtFour(FakeScenes):
+    """Takes its whole process down, as a driver may."""
+
+    def render(self, seed, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if seed == 4:
+            os._exit(1)
+        return super().render(seed, *args, **kwargs)
