@@ -17,6 +17,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -87,7 +88,7 @@ def read_prediction(path: Path) -> Bools:
 
 def _folders(root: Path) -> list[Truth]:
     paths = sorted(root.glob("*/full.png"))
-    return [Truth(path.parent.name, lambda path=path: _read(read_mask, path)) for path in paths]
+    return [Truth(path.parent.name, partial(_read, read_mask, path)) for path in paths]
 
 
 def _instances(root: Path) -> list[Truth]:
@@ -96,10 +97,7 @@ def _instances(root: Path) -> list[Truth]:
         match = _INSTANCE.fullmatch(path.stem)
         if match:
             scenes.setdefault(match["name"], []).append(path)
-    return [
-        Truth(name, lambda paths=paths: _union([_read(_read_instance, p) for p in paths]))
-        for name, paths in sorted(scenes.items())
-    ]
+    return [Truth(name, partial(_read_scene, paths)) for name, paths in sorted(scenes.items())]
 
 
 def _read(reader: Callable[[Path], Bools], path: Path) -> Bools:
@@ -107,6 +105,10 @@ def _read(reader: Callable[[Path], Bools], path: Path) -> Bools:
         return reader(path)
     except ImageError as error:
         raise EvaluationError(str(error)) from error
+
+
+def _read_scene(paths: list[Path]) -> Bools:
+    return _union([_read(_read_instance, path) for path in paths])
 
 
 def _read_instance(path: Path) -> Bools:

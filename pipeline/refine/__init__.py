@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pipeline.errors import ValidationError
 from pipeline.refine.contour import coverage, outlines, smooth
 from pipeline.refine.foreground import estimate_foreground
+from pipeline.refine.holes import fill_lens_holes
+from pipeline.refine.islands import drop_islands
 from pipeline.types import Bools, Bytes, Floats
 
 __all__ = ["RefineSettings", "refine"]
@@ -75,7 +77,7 @@ def refine(
     window = _window(mask, settings)
     if window is None:
         return alpha, foreground
-    part = mask[window]
+    part = _clean(rgb, mask, lens, box, window, settings)
     diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
     sigma = settings.smoothing * diagonal
     matte = _soften(coverage([smooth(o, sigma) for o in outlines(part)], part.shape), settings.edge)
@@ -83,6 +85,25 @@ def refine(
     trust = _soften(matte, settings.fringe)
     foreground[window] = estimate_foreground(rgb[window], trust)
     return alpha, foreground
+
+
+def _clean(
+    rgb: Bytes,
+    mask: Bools,
+    lens: Bools | None,
+    box: NDArray[np.float32],
+    window: tuple[slice, slice],
+    settings: RefineSettings,
+) -> Bools:
+    """Return the mask within the window, without islands and with its lenses filled."""
+    part, colours = mask[window], rgb[window]
+    if settings.drop_islands:
+        top, left = window[0].start, window[1].start
+        x0, y0, x1, y1 = (float(value) for value in box)
+        part = drop_islands(part, (x0 - left, y0 - top, x1 - left, y1 - top), colours)
+    if settings.fill_holes:
+        part = fill_lens_holes(part, None if lens is None else lens[window], colours)
+    return np.ascontiguousarray(part)
 
 
 def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None:
