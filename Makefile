@@ -1,5 +1,5 @@
 # Needs Python >= 3.11, make and the package registry; everything lands in .venv and build.
-# PYTHON=python3.12 make demo takes another interpreter.
+# make demo PYTHON=python3.12 takes another interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,13 +33,13 @@ format: $(VENV)/.set-up-test
 benchmark: $(VENV)/.set-up-demo
 	$(BIN)/python scripts/benchmark.py
 
-# The stamps hold the seconds that setting up took. The install is editable, so only a change
+# The stamps hold the time and space that setting up took. The install is editable, so only a change
 # of pyproject.toml calls for another.
 $(VENV)/.set-up-demo: pyproject.toml scripts/set_up.sh
-	PYTHON=$(PYTHON) sh scripts/set_up.sh $(VENV) "."  $@
+	PYTHON="$(PYTHON)" sh scripts/set_up.sh $(VENV) "." $@
 
 $(VENV)/.set-up-test: pyproject.toml scripts/set_up.sh
-	PYTHON=$(PYTHON) sh scripts/set_up.sh $(VENV) ".[train,dev]" $@
+	PYTHON="$(PYTHON)" sh scripts/set_up.sh $(VENV) ".[train,dev]" $@
 	touch $(VENV)/.set-up-demo
 
 clean:

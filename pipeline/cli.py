@@ -168,6 +168,48 @@ def _tell(summary: Summary, output: Path) -> None:
         _out.print(f"Report: {escape(_printable(str(summary.report)))}", soft_wrap=True)
 
 
+@app.command()
+def evaluate(
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH", help="A folder of truth masks, or a COCO json file; see README."
+        ),
+    ],
+    pred: Annotated[
+        Path, typer.Argument(metavar="PRED", help="A folder of masks, or the OUTPUT of a run.")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="Exit 1 if the mean is lower; min:METRIC=VALUE speaks of the worst photo.",
+        ),
+    ] = None,
+) -> None:
+    """Score predicted masks against the truth."""
+    from pipeline.evaluation import evaluate as score_all
+    from pipeline.evaluation import parse_rule
+    from pipeline.images import write_bytes
+
+    try:
+        rules = [parse_rule(text) for text in fail_below or []]
+        report = score_all(truth, pred)
+        if json_file is not None:
+            write_bytes(json_file, report.to_json().encode() + b"\n", overwrite=True)
+    except EyecutError as error:
+        _stop(str(error))
+    _out.print(report.to_table())
+    failures = report.failures(rules)
+    for failure in failures:
+        _out.print(f"below the rule: {failure}", soft_wrap=True)
+    if failures:
+        raise typer.Exit(FAILED)
+
+
 def _printable(text: str) -> str:
     """Return `text` fit for any terminal; bytes of a name that are not UTF-8 show as `?`."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -48,6 +48,14 @@ class SegmenterConfig(_Section):
     weights: str = "embedded"
     """"embedded" (compact alone has such), or the path of a checkpoint."""
     device: str = "auto"
+    margin: float = Field(0.15, ge=0.0, le=2.0)
+    """Added around the box, as a share of its longer side, before the network looks at it."""
+    two_pass: bool = False
+    """Ask again with the first mask: slower, at times better."""
+    smallest: int = Field(512, ge=128, le=4096, multiple_of=64)
+    """The compact network's input has at least this side, in pixels ..."""
+    largest: int = Field(1024, ge=128, le=4096, multiple_of=64)
+    """... and at most this."""
 
 
 class RefineConfig(_Section):
