@@ -61,18 +61,7 @@ class Manifest:
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
         self._file.truncate(whole)
-        records: dict[str, Record] = {}
-        for number, line in enumerate(data[:whole].split(b"\n")[:-1], 1):
-            try:
-                record = Record.from_json(line.decode("utf-8", "surrogateescape"))
-            except (ValidationError, UnicodeDecodeError) as error:
-                if discard_damaged:
-                    continue
-                raise OutputError(
-                    f"{self.path}, line {number}: {error}; mend it, or start afresh with --force"
-                ) from error
-            records[record.key] = record
-        return records
+        return _decode(data[:whole], self.path, discard_damaged)
 
     def append(self, record: Record) -> None:
         """Add `record`; once this returns, a kill or a crash does not lose it.
@@ -105,6 +94,34 @@ class Manifest:
 
 def _encode(record: Record) -> bytes:
     return record.to_json().encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _decode(data: bytes, path: Path, discard_damaged: bool) -> dict[str, Record]:
+    records: dict[str, Record] = {}
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        try:
+            record = Record.from_json(line.decode("utf-8", "surrogateescape"))
+        except ValidationError as error:
+            if discard_damaged:
+                continue
+            raise OutputError(
+                f"{path}, line {number}: {error}; mend it, or start afresh with --force"
+            ) from error
+        records[record.key] = record
+    return records
+
+
+def read_records(output: Path) -> dict[str, Record]:
+    """Return the records of an output folder by key, without touching it.
+
+    Raises:
+        OutputError: there is no manifest, or a line of it is damaged.
+    """
+    path = output / MANIFEST
+    try:
+        return _decode(path.read_bytes(), path, discard_damaged=False)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read: {error.strerror}; run eyecut first") from error
 
 
 def read_run(output: Path) -> dict[str, Any] | None:

@@ -55,6 +55,7 @@ def bind(threads: int) -> None:
 def prepare(photo: Path | None, megapixels: float, folder: Path, copies: int) -> tuple[int, int]:
     """Write the photo, enlarged to `megapixels`, `copies` times; return (height, width)."""
     import cv2
+    import numpy as np
 
     from pipeline.images import read_photo, write_image
 
@@ -67,7 +68,7 @@ def prepare(photo: Path | None, megapixels: float, folder: Path, copies: int) ->
         scale = (megapixels * 1e6 / (rgb.shape[0] * rgb.shape[1])) ** 0.5
         method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
         size = round(rgb.shape[1] * scale), round(rgb.shape[0] * scale)
-        rgb = cv2.resize(rgb, size, interpolation=method)
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=method), np.uint8)
     for index in range(copies):
         write_image(folder / f"{index:03}.jpg", rgb)
     return int(rgb.shape[0]), int(rgb.shape[1])

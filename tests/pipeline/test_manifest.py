@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputError
-from pipeline.manifest import Manifest, read_run, write_run
+from pipeline.manifest import Manifest, read_records, read_run, write_run
 from pipeline.types import Record
 
 
@@ -97,3 +97,12 @@ def test_a_run_json_of_another_kind_is_an_error(tmp_path: Path, text: str) -> No
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(OutputError, match=r"run\.json"):
         read_run(tmp_path)
+
+
+def test_records_can_be_read_without_opening_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="run eyecut first"):
+        read_records(tmp_path)
+    manifest = Manifest(tmp_path)
+    manifest.append(record("a"))
+    assert list(read_records(tmp_path)) == ["a"]
+    manifest.close()

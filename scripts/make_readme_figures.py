@@ -1,0 +1,122 @@
+"""Print the README's figures from what the measuring commands wrote; --write puts them in.
+
+    python scripts/benchmark.py --json build/figures/benchmark.json
+    eyecut evaluate TRUTH OUTPUT --json build/figures/NAME.json      (NAME becomes the row)
+    python scripts/evaluate_detector.py ... --json build/figures/detector.json
+    python scripts/make_readme_figures.py --write
+
+Figures in the README are never typed by hand: the section between its two markers is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN = "<!-- figures: written by scripts/make_readme_figures.py -->"
+END = "<!-- end of figures -->"
+NONE = "Not measured yet: see the commands in `scripts/make_readme_figures.py`."
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return what a command wrote; None where there is nothing (yet)."""
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return told if isinstance(told, dict) else None
+
+
+def set_up(venv: Path) -> Iterator[str]:
+    for target, command in (("demo", "make demo"), ("test", "make test")):
+        told = read(venv / f".set-up-{target}")
+        if told:
+            yield (
+                f"Setting up for `{command}` fetched {told['download_mb'] / 1000:.1f} GB, took "
+                f"{told['seconds'] / 60:.0f} minutes and {told['disk_mb'] / 1000:.1f} GB of disk."
+            )
+            yield ""
+
+
+def speed(told: dict[str, Any] | None) -> Iterator[str]:
+    if not told:
+        return
+    seconds = told["median_seconds"]
+    yield (
+        f"One photo of {told['width']} x {told['height']} pixels, {told['threads']} threads, "
+        f"median of {told['runs']}; peak memory {told['peak_mb']:.0f} MB "
+        "(`scripts/benchmark.py`):"
+    )
+    yield from ("", table_row(seconds), table_row(["---:"] * len(seconds)))
+    yield from (table_row(f"{value:.2f} s" for value in seconds.values()), "")
+
+
+def quality(folder: Path) -> Iterator[str]:
+    reports = {path.stem: read(path) for path in sorted(folder.glob("*.json"))}
+    rows = {name: told for name, told in reports.items() if told and {"mean", "worst"} <= set(told)}
+    if not rows:
+        return
+    metrics = list(next(iter(rows.values()))["mean"])
+    yield "Masks against the truth, mean (worst) over the photos (`eyecut evaluate`):"
+    yield from ("", table_row(["set", "photos", *metrics]), table_row(["---"] * (2 + len(metrics))))
+    for name, told in rows.items():
+        cells = (f"{told['mean'][m]:.3f} ({told['worst'][m]:.3f})" for m in metrics)
+        yield table_row([name, len(told["photos"]), *cells])
+    yield ""
+
+
+def detector(told: dict[str, Any] | None) -> Iterator[str]:
+    if not told:
+        return
+    numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
+    yield "The detector (`scripts/evaluate_detector.py`):"
+    yield from ("", table_row(numbers), table_row(["---:"] * len(numbers)))
+    yield from (table_row(f"{value:.4g}" for value in numbers.values()), "")
+
+
+def table_row(cells: Any) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def replace(text: str, section: str) -> str:
+    """Return `text` with what stands between the markers replaced.
+
+    Raises:
+        SystemExit: the markers are not there.
+    """
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit("make_readme_figures: the README lacks its two markers")
+    return f"{head}{BEGIN}\n\n{section.strip() or NONE}\n\n{END}{tail}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--figures", type=Path, default=ROOT / "build" / "figures")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--write", action="store_true", help="into the README")
+    options = parser.parse_args(argv)
+    lines = [
+        *set_up(options.venv),
+        *speed(read(options.figures / "benchmark.json")),
+        *quality(options.figures),
+        *detector(read(options.figures / "detector.json")),
+    ]
+    section = "\n".join(lines)
+    print(section or NONE)
+    if options.write:
+        text = options.readme.read_text(encoding="utf-8")
+        options.readme.write_text(replace(text, section), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

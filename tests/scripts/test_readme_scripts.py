@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import batch
+from pipeline.config import load_config
+from toys import FakeFlow, draw_toy
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_shows_photo_and_cut_out_side_by_side(tmp_path: Path) -> None:
+    toy = draw_toy()[0]
+    (tmp_path / "in").mkdir()
+    Image.fromarray(toy.rgb).save(tmp_path / "in/a.png")
+    batch.run(tmp_path / "in", tmp_path / "out", load_config(), FakeFlow(toy))
+    told = ["--run", str(tmp_path / "out"), "--out", str(tmp_path / "p.png"), "--width", "200"]
+    assert script("make_readme_picture").main(told) == 0
+    with Image.open(tmp_path / "p.png") as image:
+        picture = np.asarray(image)
+    assert picture.shape == (120, 200 + 12 + 200, 3)
+    assert np.array_equal(picture[:, :200], toy.rgb)
+    assert (picture[:, 212:][~toy.mask] == 255).all()
+
+
+def test_the_picture_wants_a_run(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="make demo"):
+        script("make_readme_picture").main(["--run", str(tmp_path)])
+
+
+def test_figures_replace_what_stands_between_the_markers(tmp_path: Path) -> None:
+    module = script("make_readme_figures")
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    mean = {"iou": 0.95, "thin": 0.9}
+    told = {"photos": {"a": {}, "b": {}}, "mean": mean, "worst": {"iou": 0.8, "thin": 0.7}}
+    (figures / "turntable.json").write_text(json.dumps(told))
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{module.BEGIN}\nold\n{module.END}\nafter\n")
+    paths = ["--figures", str(figures), "--venv", str(tmp_path), "--readme", str(readme)]
+    module.main([*paths, "--write"])
+    text = readme.read_text()
+    assert "| turntable | 2 | 0.950 (0.800) | 0.900 (0.700) |" in text
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+
+
+def test_the_readme_has_its_markers() -> None:
+    module = script("make_readme_figures")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert module.replace(text, "new").count("new\n") >= 1
+
+
+def test_the_benchmark_says_what_is_over_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("benchmark")
+    figures = {"median_seconds": {"total": 5.0}, "peak_mb": 1500.0, "pairs": 1}
+    options = module.parse(["--max-seconds", "4", "--max-mb", "2000"])
+    (complaint,) = module.complaints(figures, options)
+    assert "5.00 s" in complaint
+    assert complaint in capsys.readouterr().err
+    assert module.complaints({**figures, "pairs": 0}, module.parse([]))
+
+
+def test_the_benchmarks_photo_has_the_size_asked_for(tmp_path: Path) -> None:
+    Image.fromarray(draw_toy()[0].rgb).save(tmp_path / "a.png")
+    height, width = script("benchmark").prepare(tmp_path / "a.png", 0.5, tmp_path / "in", 2)
+    assert height * width == pytest.approx(500_000, rel=0.01)
+    assert len(list((tmp_path / "in").iterdir())) == 2
