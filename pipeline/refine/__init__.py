@@ -82,8 +82,7 @@ def refine(
     sigma = settings.smoothing * diagonal
     matte = _soften(coverage([smooth(o, sigma) for o in outlines(part)], part.shape), settings.edge)
     alpha[window] = matte
-    trust = _soften(matte, settings.fringe)
-    foreground[window] = estimate_foreground(rgb[window], trust)
+    foreground[window] = estimate_foreground(rgb[window], matte, settings.fringe)
     return alpha, foreground
 
 

@@ -55,11 +55,11 @@ def drop_islands(mask: Bools, box: Box, rgb: Bytes) -> Bools:
         bool (H, W).
     """
     mask = np.ascontiguousarray(mask)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     if count <= 2:
         return mask
     diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
-    labels = np.asarray(labels, np.int32)
+    labels: NDArray[np.int32] = np.asarray(found, np.int32)
     inside = _inside(labels, count, box, _OUTSIDE * diagonal)
     areas = stats[:, cv2.CC_STAT_AREA]
     inside[0] = 0
