@@ -82,7 +82,11 @@ def aim(
     roll = float(rng.choice([rng.normal(0, 0.04), rng.uniform(-np.pi, np.pi)], p=[0.85, 0.15]))
     centre = (subject.min(0) + subject.max(0)) / 2
     direction = np.array(
-        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
+        [
+            np.sin(azimuth) * np.cos(elevation),
+            np.sin(elevation),
+            np.cos(azimuth) * np.cos(elevation),
+        ]
     )
     reach = float(np.linalg.norm(subject - centre, axis=1).max())
     distance = reach * 2 * focal / SENSOR_WIDTH / fill

@@ -123,7 +123,9 @@ def _sample_temple(build: str, rng: np.random.Generator) -> Temple:
     bend = between(0.62, 0.76) * length
     drop = between(0.25, 0.95) if rng.random() < 0.9 else between(0.0, 0.2)
     if acetate:
-        first = float(rng.choice([between(4, 8), between(8, 13), between(12, 21)], p=[0.4, 0.4, 0.2]))
+        first = float(
+            rng.choice([between(4, 8), between(8, 13), between(12, 21)], p=[0.4, 0.4, 0.2])
+        )
         middle = max(3.0, first * between(0.45, 1.0))
         return Temple(
             length,
@@ -186,7 +188,11 @@ def build(spec: Spec) -> list[Part]:
         local += _temple(spec, hinge, fold, order)
         if side < 0:
             local = [
-                Part(p.mesh.transformed(m.mirror_x()), p.slot + ("_2" if p.is_lens else ""), p.is_lens)
+                Part(
+                    p.mesh.transformed(m.mirror_x()),
+                    p.slot + ("_2" if p.is_lens else ""),
+                    p.is_lens,
+                )
                 for p in local
             ]
         parts += local
@@ -302,7 +308,10 @@ def _lens(spec: Spec, curve: Points) -> m.Mesh:
     surface = m.grid(points, closed_columns=True)
     half = np.abs(curve).max(axis=0)
     uvs = np.column_stack(
-        [surface.positions[:, 0] / half[0] * 0.5 + 0.5, 0.5 - surface.positions[:, 1] / half[1] * 0.5]
+        [
+            surface.positions[:, 0] / half[0] * 0.5 + 0.5,
+            0.5 - surface.positions[:, 1] / half[1] * 0.5,
+        ]
     )
     facing = np.sign(surface.normals[:, 2].mean()) or 1.0
     triangles = surface.triangles if facing > 0 else surface.triangles[:, ::-1]
@@ -451,7 +460,11 @@ def _temple(spec: Spec, hinge: Points, fold: float, order: float) -> list[Part]:
             )
         )
     # A folded temple swings inwards; the second one comes to lie behind the first.
-    shift = order * np.sin(np.clip(fold, 0, np.pi / 2)) * (max(temple.thickness, temple.tip_thickness) + 1)
+    shift = (
+        order
+        * np.sin(np.clip(fold, 0, np.pi / 2))
+        * (max(temple.thickness, temple.tip_thickness) + 1)
+    )
     lean = spec.tilt[0] + spec.tilt[1] * (1 if order else -1)
     place = (
         m.translation(hinge - [0, 0, shift])

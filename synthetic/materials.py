@@ -83,7 +83,17 @@ def sample_colour(rng: np.random.Generator, low: float = 0.05, high: float = 0.9
 def sample_acetate(rng: np.random.Generator) -> tuple[str, Material]:
     """Acetate, glossy or matt: black, tortoise, coloured, two-tone, streaked, clear or milky."""
     rough = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.35, 0.6)], p=[0.75, 0.25]))
-    kinds = ["black", "tortoise", "colour", "two-tone", "streaks", "fade", "clear", "milky", "white"]
+    kinds = [
+        "black",
+        "tortoise",
+        "colour",
+        "two-tone",
+        "streaks",
+        "fade",
+        "clear",
+        "milky",
+        "white",
+    ]
     kind = str(rng.choice(kinds, p=[0.27, 0.14, 0.22, 0.08, 0.06, 0.05, 0.1, 0.05, 0.03]))
     scale = float(rng.uniform(0.6, 1.8))
     match kind:
@@ -114,8 +124,12 @@ def sample_acetate(rng: np.random.Generator) -> tuple[str, Material]:
                 density=0.35,
             )
         case "white":
-            return kind, Material(hsv(rng.uniform(), 0.05, rng.uniform(0.85, 0.97)), roughness=rough)
-    return kind, Material(hsv(rng.uniform(), rng.uniform(0.4, 1), rng.uniform(0.15, 0.9)), roughness=rough)
+            return kind, Material(
+                hsv(rng.uniform(), 0.05, rng.uniform(0.85, 0.97)), roughness=rough
+            )
+    return kind, Material(
+        hsv(rng.uniform(), rng.uniform(0.4, 1), rng.uniform(0.15, 0.9)), roughness=rough
+    )
 
 
 def sample_metal(rng: np.random.Generator) -> tuple[str, Material]:
@@ -130,7 +144,11 @@ def sample_metal(rng: np.random.Generator) -> tuple[str, Material]:
 
 def sample_lens(rng: np.random.Generator) -> tuple[str, Material]:
     """Clear, tinted, gradient or mirrored lenses, coated or not."""
-    kind = str(rng.choice(["clear", "tinted", "gradient", "dark", "mirrored"], p=[0.66, 0.1, 0.08, 0.09, 0.07]))
+    kind = str(
+        rng.choice(
+            ["clear", "tinted", "gradient", "dark", "mirrored"], p=[0.66, 0.1, 0.08, 0.09, 0.07]
+        )
+    )
     reflect = float(rng.choice([rng.uniform(0.004, 0.015), rng.uniform(0.03, 0.09)]))
     coat = hsv(rng.choice([0.35, 0.6, 0.75, 0.0]), rng.uniform(0, 0.7), 1.0)
     mirror = (coat[0] * reflect, coat[1] * reflect, coat[2] * reflect)
@@ -181,12 +199,38 @@ def dress(
     tip = acetate if rng.random() < 0.5 else sample_acetate(rng)[1]
     lens_name, lens = sample_lens(rng)
     milk = float(rng.uniform(0.05, 0.4))
-    pad = Material((0.9, 0.88, 0.84), roughness=0.15, clear=True, tint=(0.9, 0.9, 0.88), haze=milk, bend=0.004, density=0.3)
+    pad = Material(
+        (0.9, 0.88, 0.84),
+        roughness=0.15,
+        clear=True,
+        tint=(0.9, 0.9, 0.88),
+        haze=milk,
+        bend=0.004,
+        density=0.3,
+    )
     if rng.random() < 0.15:
         pad = metal if rng.random() < 0.5 else Material((0.02, 0.02, 0.02), roughness=0.4)
-    edge = Material((0.8, 0.85, 0.85), roughness=0.2, clear=True, tint=(0.75, 0.8, 0.8), haze=float(rng.uniform(0.1, 0.5)), bend=0.01, density=0.4)
-    nylon = Material((0.8, 0.8, 0.8), roughness=0.25, clear=True, tint=(0.85, 0.85, 0.85), haze=float(rng.uniform(0.1, 0.5)), bend=0.004, density=0.3)
-    small = metal if rng.random() < 0.6 else Material(METALS["silver"], roughness=0.25, metallic=1.0)
+    edge = Material(
+        (0.8, 0.85, 0.85),
+        roughness=0.2,
+        clear=True,
+        tint=(0.75, 0.8, 0.8),
+        haze=float(rng.uniform(0.1, 0.5)),
+        bend=0.01,
+        density=0.4,
+    )
+    nylon = Material(
+        (0.8, 0.8, 0.8),
+        roughness=0.25,
+        clear=True,
+        tint=(0.85, 0.85, 0.85),
+        haze=float(rng.uniform(0.1, 0.5)),
+        bend=0.004,
+        density=0.3,
+    )
+    small = (
+        metal if rng.random() < 0.6 else Material(METALS["silver"], roughness=0.25, metallic=1.0)
+    )
     return Outfit(
         {
             "front": front,

@@ -111,7 +111,9 @@ def grid(
     )
 
 
-def _difference(points: npt.NDArray[np.float64], axis: int, closed: bool) -> npt.NDArray[np.float64]:
+def _difference(
+    points: npt.NDArray[np.float64], axis: int, closed: bool
+) -> npt.NDArray[np.float64]:
     if closed:
         return np.roll(points, -1, axis) - np.roll(points, 1, axis)
     return np.asarray(np.gradient(points, axis=axis))
@@ -196,9 +198,7 @@ def revolve(profile: npt.NDArray[np.float64], columns: int = 48) -> Mesh:
     """
     turn = np.linspace(0, 2 * np.pi, columns + 1)[None]
     radius, height = profile[:, :1], profile[:, 1:]
-    points = np.stack(
-        [radius * np.sin(turn), height + 0 * turn, radius * np.cos(turn)], axis=-1
-    )
+    points = np.stack([radius * np.sin(turn), height + 0 * turn, radius * np.cos(turn)], axis=-1)
     slope = np.gradient(profile, axis=0)
     # Flat shading between repeated points: each segment keeps the normal of its own slope.
     for i in range(len(profile) - 1):

@@ -24,6 +24,8 @@ _SRGB8_ALPHA8 = 0x8C43
 _SHADOW_SIZE = 1024
 _SURFACE_SIZE = 640
 _LAYOUT = "3f 3f 2f 3f"
+# Untyped, because moderngl's stub takes the backend's name for a dict of settings.
+_BACKEND: dict[str, Any] = {"backend": "egl"}
 _ATTRIBUTES = ("in_position", "in_normal", "in_uv", "in_anchor")
 
 
@@ -60,7 +62,7 @@ class Renderer:
     def __init__(self, assets: Assets | None = None) -> None:
         self.assets = assets or Assets()
         try:
-            self._ctx = moderngl.create_context(standalone=True, backend="egl", require=330)
+            self._ctx = moderngl.create_context(standalone=True, require=330, **_BACKEND)
         except Exception as error:  # moderngl raises bare exceptions of several kinds
             raise RendererUnavailable(str(error)) from error
         ctx = self._ctx
@@ -70,9 +72,7 @@ class Renderer:
         self._depth = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_DEPTH)
         self._height = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_HEIGHT)
         self._label = program(shaders.VERTEX, fragment_shader=shaders.FRAGMENT_LABEL)
-        self._sky = program(
-            shaders.BACKGROUND_VERTEX, fragment_shader=shaders.FRAGMENT_BACKGROUND
-        )
+        self._sky = program(shaders.BACKGROUND_VERTEX, fragment_shader=shaders.FRAGMENT_BACKGROUND)
         corners = np.array([[-1, -1], [3, -1], [-1, 3]], np.float32)
         self._sky_array = ctx.vertex_array(self._sky, ctx.buffer(corners), "in_corner")
         self._environment = ctx.texture_array((256, 128, 5), 3, dtype="f2")
@@ -236,8 +236,10 @@ class Renderer:
         matrix[:3, 3] = -matrix[:3, :3] @ [0, 30.0, 0]
         self._shadow.use()
         self._shadow.clear(depth=1.0)
-        self._ctx.enable_only(moderngl.DEPTH_TEST)
-        self._depth["u_camera"].write(_columns(matrix))
+        # Far sides alone: what faces the light then never lies in its own shadow by rounding.
+        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._ctx.cull_face = "front"
+        _set_matrix(self._depth, "u_camera", matrix)
         for draw in casters:
             if not draw.item.is_lens and draw.item.material.density > 0.5:
                 self._run(self._depth, draw)
@@ -254,7 +256,9 @@ class Renderer:
         mm_per_texel = 2 * reach / _SURFACE_SIZE
         key = scene.light.key_direction
         slope = (key[0] / max(key[1], 0.15), key[2] / max(key[1], 0.15))
-        lit = shadows.key_shadow(*self._heights(casters, slope, reach), scene.light.softness, mm_per_texel)
+        lit = shadows.key_shadow(
+            *self._heights(casters, slope, reach), scene.light.softness, mm_per_texel
+        )
         sky = shadows.occlusion(*self._heights(casters, (0.0, 0.0), reach), mm_per_texel)
         self._surface.write(np.dstack([lit, sky]).astype(np.float16).tobytes())
         _set(self._opaque, "u_surface_area", area)
@@ -273,9 +277,9 @@ class Renderer:
         self._height_target.use()
         self._height_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
-        self._height["u_camera"].write(_columns(matrix))
+        _set_matrix(self._height, "u_camera", matrix)
         for draw in casters:
-            self._height["u_density"].value = draw.item.material.density
+            _set(self._height, "u_density", draw.item.material.density)
             self._run(self._height, draw)
         read = np.frombuffer(self._height_target.read(components=2, dtype="f4"), np.float32)
         heights = read.reshape(_SURFACE_SIZE, _SURFACE_SIZE, 2)
@@ -288,10 +292,9 @@ class Renderer:
         targets.colour.use()
         targets.colour.clear(0.0, 0.0, 0.0, 5000.0, depth=1.0)
         self._ctx.enable_only(moderngl.NOTHING)
-        _set_matrix(self._sky, "u_inverse", np.linalg.inv(scene.camera.matrix))
+        _set_matrix(self._sky, "u_inverse", np.linalg.inv(scene.camera.matrix).astype(np.float64))
         _set(self._sky, "u_eye", scene.camera.eye)
         _set(self._sky, "u_level", scene.background_level)
-        _set(self._sky, "u_gain", 1.0)
         self._environment.use(0)
         self._sky_array.render()
         self._draw_all(scene, draws, targets)
@@ -299,7 +302,7 @@ class Renderer:
 
     def _draw_mirror(self, scene: Scene, draws: list[_Draw], targets: _Targets) -> None:
         """What the glossy surface mirrors: everything above it, seen from below."""
-        flip = np.diag([1.0, -1.0, 1.0, 1.0])
+        flip: npt.NDArray[np.float64] = np.diag([1.0, -1.0, 1.0, 1.0]).astype(np.float64)
         targets.mirror.use()
         targets.mirror.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
@@ -338,7 +341,7 @@ class Renderer:
             targets.colour.use()
             targets.picture.use(5)
             self._draw_clear(draw)
-        targets.colour.scissor = None
+        targets.colour.scissor = (0, 0, width, height)
         targets.colour.use()
         ctx.copy_framebuffer(targets.resolved, targets.colour)
 
@@ -382,19 +385,22 @@ class Renderer:
         count = 1 + max((d.item.pair for d in draws), default=-1)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
         _set_matrix(self._label, "u_camera", scene.camera.matrix)
-        maps = []
+        maps: list[Floats] = []
         for pair in range(count):
             targets.label.use()
             targets.label.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
             for draw in draws:
                 mine = draw.item.pair == pair
                 lens = mine and draw.item.is_lens
-                self._label["u_label"].value = (float(mine and not lens), float(lens), 0.0, 1.0)
+                label = (float(mine and not lens), float(lens), 0.0, 1.0)
+                _set(self._label, "u_label", label)
                 self._run(self._label, draw)
             self._ctx.copy_framebuffer(targets.label_resolved, targets.label)
             raw = np.frombuffer(targets.label_resolved.read(components=2), np.uint8)
             height, width = scene.camera.size
-            maps.append(np.flipud(raw.reshape(height, width, 2)).astype(np.float32) / 255)
+            maps.append(
+                np.flipud(raw.reshape(height, width, 2)).astype(np.float32) / np.float32(255)
+            )
         return maps
 
 
@@ -492,8 +498,14 @@ def _develop(
         alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
         colour = planes[..., -3:]
         solid = alpha[..., None] > 0.02
-        colour = np.where(solid, (colour - (1 - alpha[..., None]) * white) / np.maximum(alpha, 0.02)[..., None], white)
-        shown = sensor.expose(np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve)
+        colour = np.where(
+            solid,
+            (colour - (1 - alpha[..., None]) * white) / np.maximum(alpha, 0.02)[..., None],
+            white,
+        )
+        shown = sensor.expose(
+            np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve
+        )
         cutout[..., :3] = np.rint(shown * 255)
         cutout[..., 3] = np.rint(alpha * 255)
     return Sample(scene.seed, image, instances, cutout, scene.tags)

@@ -29,7 +29,7 @@ class Instance:
     def alpha(self) -> Array8:
         """Coverage of the glasses, frame and lenses together: uint8 (H, W)."""
         total = self.frame.astype(np.uint16) + self.lens
-        return np.minimum(total, 255).astype(np.uint8)
+        return np.asarray(np.minimum(total, 255), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Attributes are taken at the centroid: on parts thinner than a pixel the pixel's centre lies
+# outside the triangle, and normals extrapolated to it glitter.
 VERTEX = """
 #version 330
 uniform mat4 u_camera;
@@ -9,10 +11,10 @@ in vec3 in_position;
 in vec3 in_normal;
 in vec2 in_uv;
 in vec3 in_anchor;
-out vec3 v_position;
-out vec3 v_normal;
-out vec2 v_uv;
-out vec3 v_anchor;
+centroid out vec3 v_position;
+centroid out vec3 v_normal;
+centroid out vec2 v_uv;
+centroid out vec3 v_anchor;
 void main() {
     v_position = in_position;
     v_normal = in_normal;
@@ -25,13 +27,13 @@ void main() {
 # Depth of shadow casters, height of casters above the set, and coverage labels need no lighting.
 FRAGMENT_DEPTH = """
 #version 330
-in vec3 v_position;
+centroid in vec3 v_position;
 void main() {}
 """
 
 FRAGMENT_HEIGHT = """
 #version 330
-in vec3 v_position;
+centroid in vec3 v_position;
 uniform float u_density;
 out vec4 f_color;
 void main() { f_color = vec4(v_position.y, u_density, 0.0, 1.0); }
@@ -50,10 +52,10 @@ void main() { f_color = u_label; }
 LIGHTING = """
 #version 330
 const float PI = 3.14159265;
-in vec3 v_position;
-in vec3 v_normal;
-in vec2 v_uv;
-in vec3 v_anchor;
+centroid in vec3 v_position;
+centroid in vec3 v_normal;
+centroid in vec2 v_uv;
+centroid in vec3 v_anchor;
 uniform vec3 u_eye;
 uniform vec3 u_forward;
 uniform vec3 u_sh[9];
@@ -115,13 +117,13 @@ vec3 environment_brdf(vec3 f0, float roughness, float n_v) {
 }
 
 float shadow(vec3 p, vec3 n) {
-    // Wires are about as thin as a texel: start well outside them, or they shade themselves.
-    vec4 s = u_shadow_matrix * vec4(p + n * 1.0 + u_key_direction * 2.2, 1.0);
+    // The map holds the far sides of casters; start outside the near one.
+    vec4 s = u_shadow_matrix * vec4(p + n * 0.4 + u_key_direction * 0.6, 1.0);
     if (any(greaterThan(abs(s.xy), vec2(0.99)))) return 1.0;
     vec3 c = s.xyz * 0.5 + 0.5;
     float lit = 0.0;
     for (int i = 0; i < 4; ++i)
-        lit += texture(u_shadow, vec3(c.xy + (vec2(i & 1, i >> 1) - 0.5) * 0.003, c.z - 0.002));
+        lit += texture(u_shadow, vec3(c.xy + (vec2(i & 1, i >> 1) - 0.5) * 0.003, c.z - 0.0005));
     return lit * 0.25;
 }
 
@@ -149,8 +151,10 @@ float noise(vec3 p) {
     f = f * f * (3.0 - 2.0 * f);
     vec2 e = vec2(0.0, 1.0);
     return mix(
-        mix(mix(hash(i), hash(i + e.yxx), f.x), mix(hash(i + e.xyx), hash(i + e.yyx), f.x), f.y),
-        mix(mix(hash(i + e.xxy), hash(i + e.yxy), f.x), mix(hash(i + e.xyy), hash(i + e.yyy), f.x), f.y),
+        mix(mix(hash(i), hash(i + e.yxx), f.x),
+            mix(hash(i + e.xyx), hash(i + e.yyx), f.x), f.y),
+        mix(mix(hash(i + e.xxy), hash(i + e.yxy), f.x),
+            mix(hash(i + e.xyy), hash(i + e.yyy), f.x), f.y),
         f.z);
 }
 
@@ -203,7 +207,8 @@ void main() {
         lit = shade.x;
     } else {
         lit = shadow(v_position, n);
-        if (u_is_surface == 0) shade.y = mix(0.45, 1.0, smoothstep(-0.9, 0.6, n.y + v_position.y * 0.03));
+        if (u_is_surface == 0)
+            shade.y = mix(0.45, 1.0, smoothstep(-0.9, 0.6, n.y + v_position.y * 0.03));
     }
     vec3 f0 = mix(vec3(0.04), base, u_metallic);
     vec3 diffuse = base * (1.0 - u_metallic);
@@ -284,12 +289,12 @@ uniform mat4 u_inverse;
 uniform vec3 u_eye;
 uniform sampler2DArray u_environment;
 uniform float u_level;
-uniform float u_gain;
 out vec4 f_color;
 void main() {
     vec4 far = u_inverse * vec4(v_corner, 1.0, 1.0);
     vec3 d = normalize(far.xyz / far.w - u_eye);
     vec2 uv = vec2(0.5 + atan(d.x, -d.z) / (2.0 * PI), acos(clamp(d.y, -1.0, 1.0)) / PI);
-    f_color = vec4(min(textureLod(u_environment, vec3(uv, u_level), 0.0).rgb * u_gain, vec3(60.0)), 5000.0);
+    vec3 far_light = textureLod(u_environment, vec3(uv, u_level), 0.0).rgb;
+    f_color = vec4(min(far_light, vec3(60.0)), 5000.0);
 }
 """
