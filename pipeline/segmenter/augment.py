@@ -5,11 +5,13 @@ Everything is OpenCV on uint8, a few milliseconds a crop, drawn from one generat
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 
 
 def photometric(rng: np.random.Generator, rgb: Bytes) -> Bytes:
@@ -60,7 +62,8 @@ def _shade(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """A smooth light fall-off over the picture."""
     grid = rng.uniform(0.6, 1.3, (3, 3)).astype(np.float32)
     field = cv2.resize(grid, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(rgb * field[..., None], 0, 255).astype(np.uint8)
+    shaded: Bytes = np.clip(rgb * field[..., None], 0, 255).astype(np.uint8)
+    return shaded
 
 
 def _coarsen(rng: np.random.Generator, rgb: Bytes) -> Bytes:
@@ -87,10 +90,13 @@ def _noise(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     sigma = rng.uniform(1, 12)
     shape = rgb.shape if rng.random() < 0.6 else (*rgb.shape[:2], 1)
     noise = rng.standard_normal(shape, dtype=np.float32) * sigma
-    return np.clip(rgb + noise, 0, 255).astype(np.uint8)
+    noisy: Bytes = np.clip(rgb + noise, 0, 255).astype(np.uint8)
+    return noisy
 
 
 def _compress(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     quality = int(rng.integers(25, 92))
     _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded

@@ -7,12 +7,13 @@ with a neutral colour. Nothing here makes a float array of the photo's size.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 NEUTRAL = (124, 116, 104)  # SAM's mean colour: zero after normalisation
@@ -29,7 +30,7 @@ class Window:
 
     def to_window(self, xy: Floats, size: int) -> Floats:
         """Photo pixels (..., 2) to pixels of the window resized to `size`."""
-        moved: Floats = (xy - np.float32([self.x, self.y])) * np.float32(size / self.side)
+        moved: Floats = (xy - np.array([self.x, self.y], np.float32)) * np.float32(size / self.side)
         return moved
 
     def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -101,7 +102,8 @@ def extract_mask(mask: Bools, window: Window, size: int) -> Floats:
         rows.start - window.y : rows.stop - window.y,
         columns.start - window.x : columns.stop - window.x,
     ] = part
-    return _resize(full, size).astype(np.float32) / 255
+    coverage: Floats = _resize(full, size).astype(np.float32) / np.float32(255)
+    return coverage
 
 
 def _resize(array: Bytes, size: int) -> Bytes:

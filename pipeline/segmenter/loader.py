@@ -49,7 +49,7 @@ class CropDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, draw: Draw) -> Sample:  # type: ignore[override]
+    def __getitem__(self, draw: Draw) -> Sample:
         seed, size = draw
         rng = np.random.default_rng(seed)
         for _ in range(20):
@@ -119,9 +119,9 @@ def batches(scenes: Sequence[Scene], config: TrainConfig, step: int) -> Iterator
     plan = draw_batches(config, step, config.round)
     loader: DataLoader[Sample] = DataLoader(
         CropDataset(scenes, config),
-        batch_sampler=plan,  # type: ignore[arg-type]
+        batch_sampler=plan,
         num_workers=config.workers,
         collate_fn=collate,
         worker_init_fn=_one_thread,
     )
-    yield from loader  # type: ignore[misc]
+    yield from loader

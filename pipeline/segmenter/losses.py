@@ -1,6 +1,6 @@
 """What training asks of the masks: focal and dice losses, and an honest quality.
 
-All take logits (B, 4, S, S) in the order of `compact.MASK_NAMES` and soft targets in [0, 1].
+All take logits (B, 4, S, S) in the order of `decoder.MASK_NAMES` and soft targets in [0, 1].
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 PLANES = (0, 0, 1, 2)  # glasses, frame, lens: the target plane of each mask
 MASK_SHARES = (1.0, 0.4, 0.8, 0.8)

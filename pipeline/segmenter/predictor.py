@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
-from pipeline.segmenter.compact import CORNER_A, CORNER_B, STRIDE, CompactSam
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B, STRIDE
 from pipeline.segmenter.weights_io import load_compact
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
 
@@ -24,9 +25,8 @@ GLASSES, _, FRAME, LENS = range(4)
 
 class CompactPredictor(SamPredictor):  # type: ignore[misc]
     """`segment_anything.SamPredictor` for `CompactSam`; differs only in that the side of the
-    network's input is chosen for each image, and that masks come at a quarter of nothing: the
-    third result of `predict` has a quarter of the input's side and can be passed back as
-    `mask_input`, at any size.
+    network's input is chosen for each image, and that mask inputs may have any size. The third
+    result of `predict` has a quarter of the input's side, as SAM's.
 
     The three masks of `multimask_output` are the glasses, the frame and the lenses.
     """
@@ -34,7 +34,7 @@ class CompactPredictor(SamPredictor):  # type: ignore[misc]
     model: CompactSam
 
     def set_image(
-        self, image: NDArray[np.uint8], image_format: str = "RGB", size: int | None = None
+        self, image: NDArray[Any], image_format: str = "RGB", size: int | None = None
     ) -> None:
         """Compute the embedding of an image for `predict`.
 
@@ -56,14 +56,14 @@ class CompactPredictor(SamPredictor):  # type: ignore[misc]
         if image_format == "BGR":
             image = image[..., ::-1]
         self.transform = ResizeLongestSide(size)
-        height, width = self.transform.get_preprocess_shape(*image.shape[:2], size)
-        if (height, width) != image.shape[:2]:
-            shrink = size < max(image.shape[:2])
+        original = image.shape[:2]
+        height, width = self.transform.get_preprocess_shape(*original, size)
+        if (height, width) != original:
+            shrink = size < max(original)
             method = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
             image = cv2.resize(image, (width, height), interpolation=method)
         tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-        self.set_torch_image(tensor.to(self.device), image.shape[:2])
-        self.original_size = image.shape[:2] if (height, width) == image.shape[:2] else None
+        self.set_torch_image(tensor.to(self.device), original)
 
     @torch.no_grad()
     def set_torch_image(
@@ -77,7 +77,7 @@ class CompactPredictor(SamPredictor):  # type: ignore[misc]
         self.is_image_set = True
 
     @torch.no_grad()
-    def predict_torch(  # noqa: PLR0913
+    def predict_torch(
         self,
         point_coords: Tensor | None,
         point_labels: Tensor | None,

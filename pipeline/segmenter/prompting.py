@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Floats = NDArray[np.float32]
 NEGATIVE, POSITIVE, CORNER_A, CORNER_B = 0, 1, 2, 3
 
@@ -32,7 +33,7 @@ class Truth:
     def box(self) -> Floats | None:
         """float32 (4,) xyxy of coverage above one half, None where there is none."""
         x, y, w, h = cv2.boundingRect((self.glasses > 127).astype(np.uint8))
-        return np.float32([x, y, x + w, y + h]) if w else None
+        return np.array([x, y, x + w, y + h], np.float32) if w else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def make_prompt(
     has_prior = bool(rng.random() < 0.1)
     prior = degrade(rng, target, others) if has_prior else np.zeros((size, size), np.uint8)
     small = cv2.resize(prior, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
-    coords = np.float32([p[:2] for p in points]).reshape(-1, 2)
-    return TrainingPrompt(target, coords, np.int64([p[2] for p in points]), small, has_prior)
+    coords = np.array([p[:2] for p in points], np.float32).reshape(-1, 2)
+    labels = np.array([p[2] for p in points], np.int64)
+    return TrainingPrompt(target, coords, labels, small, has_prior)
 
 
 def jitter_box(rng: np.random.Generator, box: Floats, size: int) -> Floats:
@@ -89,7 +91,8 @@ def jitter_box(rng: np.random.Generator, box: Floats, size: int) -> Floats:
     w, h = box[2] - box[0], box[3] - box[1]
     spread = 0.02 if rng.random() < 0.7 else 0.05
     noise = np.clip(rng.normal(0, spread, 4), -0.12, 0.12) * np.array([w, h, w, h])
-    return np.clip(box + noise, 0, size).astype(np.float32)
+    moved: Floats = np.clip(box + noise, 0, size).astype(np.float32)
+    return moved
 
 
 def degrade(rng: np.random.Generator, target: Truth, others: Sequence[Truth]) -> Bytes:
@@ -112,7 +115,7 @@ def degrade(rng: np.random.Generator, target: Truth, others: Sequence[Truth]) ->
 def _random_box(rng: np.random.Generator, size: int) -> Floats:
     w, h = rng.uniform(0.2, 0.85, 2) * size
     x, y = rng.uniform(0, size - w), rng.uniform(0, size - h)
-    return np.float32([x, y, x + w, y + h])
+    return np.array([x, y, x + w, y + h], np.float32)
 
 
 def _union_prompt(

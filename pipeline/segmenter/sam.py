@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from pipeline.errors import WeightsError
 from pipeline.segmenter.compact import build_compact
@@ -47,7 +47,9 @@ def read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is not a checkpoint that can be read safely: {first}") from error
+        raise WeightsError(
+            f"{path} is not a checkpoint that can be read safely: {first}"
+        ) from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):

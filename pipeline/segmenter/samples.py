@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.errors import UnreadableImage, ValidationError
 from pipeline.segmenter.augment import photometric
 from pipeline.segmenter.prompting import Truth, make_prompt
 
-Bytes = NDArray[np.uint8]
+Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Floats = NDArray[np.float32]
 PAD_COLOUR = (124, 116, 104)  # the mean colour that the network subtracts
 
@@ -94,7 +95,7 @@ def read_scene(scene: Scene) -> tuple[Bytes, list[Bytes]]:
     Raises:
         UnreadableImage: a file cannot be decoded, or sizes differ.
     """
-    arrays = []
+    arrays: list[Bytes] = []
     for path in (scene.image, *scene.masks):
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
@@ -115,7 +116,7 @@ def hull_of(mask: Bytes) -> Floats | None:
     return cv2.convexHull(points).reshape(-1, 2).astype(np.float32)
 
 
-def make_sample(  # noqa: PLR0913
+def make_sample(
     rng: np.random.Generator,
     rgb: Bytes,
     masks: Sequence[Bytes],
@@ -182,7 +183,8 @@ def _window(
     if target is None:  # anywhere
         side = rng.uniform(0.3, 0.9) * min(height, width)
         centre = rng.uniform(0.3, 0.7, 2) * (width, height)
-        target = np.float32([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * side / 2 + np.float32(centre)
+        corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+        target = corners * np.float32(side / 2) + centre.astype(np.float32)
     points = target
     present = [h for h in hulls if h is not None]
     if len(present) > 1 and rng.random() < 0.5:
@@ -208,7 +210,8 @@ def _pull_inside(
 ) -> NDArray[np.float64]:
     """Move a window's centre so that the window stays inside the picture where it can."""
     half = np.minimum(side, (width, height)) / 2
-    return np.clip(centre, half, np.array([width, height]) - half)
+    inside: NDArray[np.float64] = np.clip(centre, half, np.array([width, height]) - half)
+    return inside
 
 
 def _random_linear(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -226,7 +229,9 @@ def _random_linear(rng: np.random.Generator) -> NDArray[np.float64]:
     stretch = rng.uniform(0.87, 1.15) if rng.random() < 0.4 else 1.0
     shear = rng.normal(0, 0.06) if rng.random() < 0.3 else 0.0
     flip = np.diag([-1.0 if rng.random() < 0.5 else 1.0, -1.0 if rng.random() < 0.1 else 1.0])
-    return np.array([[c, -s], [s, c]]) @ np.array([[stretch, shear], [0, 1]]) @ flip
+    turn = np.array([[c, -s], [s, c]])
+    linear: NDArray[np.float64] = turn @ np.array([[stretch, shear], [0, 1]]) @ flip
+    return linear
 
 
 def _warp(

@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 
 
 class NetworkConfig(BaseModel):
-    """Sizes of a network trained from scratch; see `compact.CompactConfig`."""
+    """Sizes of a network trained from scratch; see `encoder.CompactConfig`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from pipeline.errors import ValidationError, WeightsError
-from pipeline.segmenter.compact import CompactConfig, CompactSam
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.loader import Batch, batches
 from pipeline.segmenter.losses import LossShares, segmentation_loss
 from pipeline.segmenter.samples import Scene, list_scenes
@@ -66,7 +67,7 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
         model = load_compact(init)
     else:
         model = CompactSam(CompactConfig.from_dict(config.network.model_dump()))
-    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(device).to(memory_format=torch.channels_last)
     average = deepcopy(model).eval().requires_grad_(False)
     return Run(config, minutes, model, average, make_optimizer(model, config), device)
 
@@ -89,7 +90,7 @@ def half_precision(config: TrainConfig, device: torch.device) -> bool:
     if config.precision != "auto":
         return config.precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     try:
         return bool(torch.cpu._is_avx512_bf16_supported())
     except AttributeError:
@@ -98,7 +99,8 @@ def half_precision(config: TrainConfig, device: torch.device) -> bool:
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, ICLR 2019); norms, biases and embeddings do not decay."""
-    decay, plain = [], []
+    decay: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, p in model.named_parameters():
         (decay if p.ndim > 1 and "embed" not in name and "token" not in name else plain).append(p)
     groups = [

@@ -16,6 +16,7 @@ from typing import Any
 
 # isort: off
 import detector.quiet  # noqa: F401  before ultralytics: no network, nothing in the home folder
+
 # isort: on
 import numpy as np
 import torch
@@ -48,7 +49,8 @@ def load_mobile_sam(path: Path) -> torch.nn.Module:
     state = read_state(path)
     if "image_encoder.patch_embed.seq.0.c.weight" not in state:
         raise WeightsError(f"{path} is not a MobileSAM checkpoint")
-    return _filled(sam_builders.build_mobile_sam(), state, path)
+    build: Callable[[], torch.nn.Module] = sam_builders.build_mobile_sam
+    return _filled(build(), state, path)
 
 
 def load_sam2(path: Path) -> torch.nn.Module:
@@ -114,7 +116,7 @@ def _filled(model: torch.nn.Module, state: dict[str, Any], path: Path) -> torch.
 class UltralyticsModel:
     """`CropModel` of one of ultralytics' SAM predictors; it knows nothing of lenses."""
 
-    def __init__(self, predictor: Predictor, size: int) -> None:
+    def __init__(self, predictor: Any, size: int) -> None:
         self.predictor = predictor
         self.smallest = self.largest = size
 
@@ -127,12 +129,14 @@ class UltralyticsModel:
             labels = prompt.labels[None] if len(prompt.points) else None
             boxes = None if prompt.box is None else prompt.box[None]
             shape = image.shape[:2]
-            *cues, _ = predictor._prepare_prompts(shape, shape, boxes, points, labels, None)
+            prompts = predictor._prepare_prompts(shape, shape, boxes, points, labels, None)
             prior = None
             if prompt.prior is not None:
                 side = self._encoder().mask_input_size[0]
                 prior = torch.from_numpy(sam_prior(prompt.prior, side))[None].to(predictor.device)
-            logits, quality = predictor._inference_features(predictor.features, *cues, prior)
+            logits, quality = predictor._inference_features(
+                predictor.features, *prompts[:-1], prior
+            )
             predictor.reset_image()
         found = logits[0].float().cpu().numpy()
         return Answer(found, None, float(quality[0]))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage
 from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.crop import extract, window_around
+from pipeline.segmenter.crop import Window, extract, window_around
 from pipeline.segmenter.prompting import Truth, jitter_box
 from pipeline.segmenter.samples import Scene, read_scene
 from pipeline.segmenter.train_config import TrainConfig
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +99,18 @@ def _one(
     return found
 
 
-def _fit(plane: np.ndarray, window: object, size: int) -> np.ndarray:  # type: ignore[type-arg]
-    coverage = extract(cv2.merge([plane] * 3), window, size)[..., 0]  # type: ignore[arg-type]
-    return coverage > 127
+def _fit(plane: NDArray[Any], window: Window, size: int) -> Bools:
+    coverage = extract(cv2.merge([plane] * 3), window, size)[..., 0]
+    on: Bools = coverage > 127
+    return on
 
 
-def _iou(a: np.ndarray, b: np.ndarray) -> float:  # type: ignore[type-arg]
+def _iou(a: Bools, b: Bools) -> float:
     union = (a | b).sum()
     return float((a & b).sum() / union) if union else float("nan")
 
 
-def _thin_recall(truth: np.ndarray, on: np.ndarray) -> float:  # type: ignore[type-arg]
+def _thin_recall(truth: Bools, on: Bools) -> float:
     _, _, w, h = cv2.boundingRect(truth.astype(np.uint8))
     radius = max(1, round(0.006 * float(np.hypot(w, h))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from pipeline.errors import WeightsError
-from pipeline.segmenter.compact import CompactConfig, CompactSam
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.encoder import CompactConfig
 
 FORMAT = "eyecut-compact-1"
 CARD = "model_card.json"
@@ -47,7 +48,7 @@ def save_compact(model: CompactSam, path: Path) -> str:
     return sha256_of(path)
 
 
-def load_compact(path: str | Path = "embedded", device: str = "cpu") -> CompactSam:
+def load_compact(path: str | Path = "embedded", device: str | torch.device = "cpu") -> CompactSam:
     """Build the network that the file describes, in float32 and evaluation mode.
 
     Raises:
@@ -63,7 +64,8 @@ def load_compact(path: str | Path = "embedded", device: str = "cpu") -> CompactS
         raise WeightsError(f"{file} is not a readable safetensors file: {error}") from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(
-            f"{file} holds no compact segmenter ({FORMAT}); train one with scripts/train_segmenter.py"
+            f"{file} holds no compact segmenter ({FORMAT}); "
+            "train one with scripts/train_segmenter.py"
         )
     model = CompactSam(CompactConfig.from_dict(json.loads(metadata["config"])))
     try:
@@ -73,7 +75,8 @@ def load_compact(path: str | Path = "embedded", device: str = "cpu") -> CompactS
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise WeightsError(f"{file}: weights missing {missing[:3]}, unknown {unexpected[:3]}")
-    return model.to(device).eval()
+    model.to(device).eval()
+    return model
 
 
 def read_card(weights: Path) -> dict[str, Any] | None:

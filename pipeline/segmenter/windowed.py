@@ -117,7 +117,7 @@ class WindowedSegmenter:
         """The answer to one prompt and the window that it covers."""
         box = prompt.box
         if box is not None:
-            high = np.float32([photo.width, photo.height, photo.width, photo.height])
+            high = np.array([photo.width, photo.height] * 2, np.float32)
             box = np.clip(box, 0, high)
             if box[2] - box[0] < 1 or box[3] - box[1] < 1:
                 return None
@@ -127,7 +127,9 @@ class WindowedSegmenter:
         answer = self._ask(photo, prompt, box, window, prompt.mask)
         if box is None:  # now that points have shown where it is, look closely
             return self._again(photo, prompt, None, answer, window)
-        return self._again(photo, prompt, box, answer, window) if self.two_pass else (answer, window)
+        if self.two_pass:
+            return self._again(photo, prompt, box, answer, window)
+        return answer, window
 
     def _again(
         self, photo: Photo, prompt: Prompt, box: Floats | None, answer: Answer, window: Window
@@ -136,7 +138,7 @@ class WindowedSegmenter:
         x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
         if w < 8 or h < 4:
             return answer, window
-        found = np.float32([x, y, x + w, y + h])
+        found = np.array([x, y, x + w, y + h], np.float32)
         if box is not None and not _similar(found, box):
             return answer, window
         closer = window_around(found, photo.size, self.margin)
@@ -147,9 +149,7 @@ class WindowedSegmenter:
     def _ask(
         self, photo: Photo, prompt: Prompt, box: Floats | None, window: Window, prior: Bools | None
     ) -> Answer:
-        size = input_size(
-            window.side, smallest=self.model.smallest, largest=self.model.largest
-        )
+        size = input_size(window.side, smallest=self.model.smallest, largest=self.model.largest)
         points = np.zeros((0, 2), np.float32)
         labels = np.zeros(0, np.int64)
         if prompt.points is not None and prompt.point_labels is not None:

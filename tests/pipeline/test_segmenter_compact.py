@@ -1,0 +1,184 @@
+"""The compact network: sizes, prompts, weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor
+from segment_anything.modeling import MaskDecoder, PromptEncoder
+
+from pipeline.errors import ValidationError, WeightsError
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.decoder import expected_iou
+from pipeline.segmenter.encoder import CompactConfig
+from pipeline.segmenter.predictor import CompactPredictor
+from pipeline.segmenter.sam import sam_model_registry
+from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of, write_card
+
+SMALL = CompactConfig(8, (8, 16, 16), (1, 1, 1), 16, 1, 16, 1, 4)
+
+
+@pytest.fixture(scope="module")
+def model() -> CompactSam:
+    torch.manual_seed(0)
+    return CompactSam(SMALL).eval()
+
+
+@pytest.fixture
+def predictor(model: CompactSam) -> CompactPredictor:
+    rng = np.random.default_rng(0)
+    predictor = CompactPredictor(model)
+    predictor.set_image(rng.integers(0, 256, (100, 180, 3), dtype=np.uint8), size=128)
+    return predictor
+
+
+def test_it_is_built_of_segment_anything_and_registered_beside_it(model: CompactSam) -> None:
+    assert isinstance(model.prompt_encoder, PromptEncoder)
+    assert isinstance(model.mask_decoder, MaskDecoder)
+    assert issubclass(CompactPredictor, SamPredictor)
+    assert {"vit_b", "vit_l", "vit_h", "compact"} <= set(sam_model_registry)
+
+
+def test_the_full_size_fits_in_sixteen_megabytes(tmp_path: Path) -> None:
+    save_compact(CompactSam(), tmp_path / "full.safetensors")
+    assert (tmp_path / "full.safetensors").stat().st_size < 16e6
+
+
+@pytest.mark.parametrize("size", [64, 128, 192])
+def test_masks_have_the_size_of_the_input(model: CompactSam, size: int) -> None:
+    with torch.inference_mode():
+        embedding, features = model.encode(model.preprocess(torch.zeros(2, 3, size, size)))
+        coords = torch.tensor([[[4.0, 4.0], [40.0, 30.0]]] * 2)
+        labels = torch.tensor([[2, 3], [1, -1]])
+        logits, quality = model.decode(embedding, features, coords, labels)
+    assert embedding.shape[-1] == size // 16
+    assert logits.shape == (2, 4, size, size) and quality.shape == (2, 4)
+    assert ((quality >= 0) & (quality <= 1)).all()
+
+
+def test_every_kind_of_prompt_changes_the_answer(model: CompactSam) -> None:
+    """With random weights each must at least be heard."""
+    with torch.inference_mode():
+        embedding, features = model.encode(model.preprocess(torch.rand(1, 3, 128, 128) * 255))
+
+        def ask(points: list[tuple[float, float, int]], prior: float | None = None) -> torch.Tensor:
+            table = torch.tensor(points).reshape(1, -1, 3)
+            masks = None if prior is None else torch.full((1, 1, 32, 32), prior)
+            return model.decode(embedding, features, table[..., :2], table[..., 2].long(), masks)[0]
+
+        plain = ask([(20, 20, 2), (100, 90, 3)])
+        for other in (
+            ask([(40, 20, 2), (100, 90, 3)]),
+            ask([(20, 20, 2), (100, 90, 3), (50, 50, 1)]),
+            ask([(20, 20, 2), (100, 90, 3), (50, 50, 0)]),
+            ask([(20, 20, 2), (100, 90, 3)], prior=8.0),
+        ):
+            assert (plain - other).abs().max() > 1e-4
+
+
+def test_boxes_and_corner_points_say_the_same(predictor: CompactPredictor) -> None:
+    box = torch.tensor([[10.0, 12.0, 60.0, 50.0]])
+    by_box, _ = predictor.predict_all(None, None, box)
+    by_corner, _ = predictor.predict_all(box.reshape(1, 2, 2), torch.tensor([[2, 3]]))
+    assert torch.allclose(by_box, by_corner)
+
+
+def test_several_prompts_share_one_image(predictor: CompactPredictor) -> None:
+    boxes = torch.tensor([[10.0, 12.0, 60.0, 50.0], [5.0, 5.0, 90.0, 60.0]])
+    both, _ = predictor.predict_all(None, None, boxes)
+    second, _ = predictor.predict_all(None, None, boxes[1:])
+    assert torch.allclose(both[1:], second, atol=1e-4)
+
+
+def test_predict_speaks_as_sam_does(predictor: CompactPredictor) -> None:
+    masks, quality, low = predictor.predict(box=np.array([20, 20, 150, 80]))
+    assert masks.shape == (3, 100, 180) and masks.dtype == np.bool_
+    assert quality.shape == (3,) and low.shape == (3, 32, 32)
+    again, _, _ = predictor.predict(
+        point_coords=np.array([[50, 50]]),
+        point_labels=np.array([1]),
+        mask_input=low[:1],
+        multimask_output=False,
+        return_logits=True,
+    )
+    assert again.shape == (1, 100, 180) and again.dtype == np.float32
+
+
+def test_predicting_without_an_image_is_an_error(model: CompactSam) -> None:
+    with pytest.raises(RuntimeError, match="set_image"):
+        CompactPredictor(model).predict(box=np.array([0, 0, 5, 5]))
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "message"),
+    [
+        (np.zeros((8, 8), np.uint8), {}, "uint8"),
+        (np.zeros((8, 8, 3), np.float32), {}, "uint8"),
+        (np.zeros((8, 8, 3), np.uint8), {"image_format": "HSV"}, "RGB or BGR"),
+        (np.zeros((8, 8, 3), np.uint8), {"size": 100}, "multiple of 64"),
+    ],
+)
+def test_bad_images_are_refused(
+    model: CompactSam, image: np.ndarray, options: dict, message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        CompactPredictor(model).set_image(image, **options)
+
+
+def test_expected_iou_is_one_where_the_network_is_sure() -> None:
+    logits = torch.full((1, 2, 64, 64), -20.0)
+    logits[0, 0, :40, :40] = 20
+    logits[0, 1, :40, :40] = 0.5
+    sure, unsure = expected_iou(logits)[0].tolist()
+    assert sure > 0.99 and 0.5 < unsure < 0.7
+
+
+def test_weights_come_back_as_they_were(model: CompactSam, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    digest = save_compact(model, path)
+    assert digest == sha256_of(path)
+    back = load_compact(path)
+    assert back.config == SMALL
+    for name, value in model.named_parameters():
+        assert torch.allclose(value, back.get_parameter(name), atol=2e-3, rtol=2e-3), name
+
+
+def test_a_card_that_does_not_fit_its_file_is_an_error(model: CompactSam, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    digest = save_compact(model, path)
+    write_card(path, {"name": "test", "file": path.name, "sha256": digest})
+    load_compact(path)
+    assert json.loads((tmp_path / "model_card.json").read_text())["sha256"] == digest
+    assert "# test" in (tmp_path / "model_card.md").read_text()
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)[0]
+        file.seek(-1, 2)
+        file.write(bytes([last ^ 1]))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_compact(path)
+
+
+def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="no compact segmenter"):
+        load_compact(tmp_path / "a.safetensors")
+
+
+def test_a_file_that_lacks_weights_is_refused(model: CompactSam, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "a.safetensors"
+    save_compact(model, path)
+    tensors = load_file(path)
+    tensors.popitem()
+    metadata = {"format": "eyecut-compact-1", "config": json.dumps(SMALL.to_dict())}
+    save_file(tensors, path, metadata)
+    with pytest.raises(WeightsError, match="missing"):
+        load_compact(path)
