@@ -30,6 +30,7 @@ _tasks = import_module("ultralytics.nn.tasks")  # untyped, so as Any
 EMBEDDED = "embedded"
 EMBEDDED_PATH = Path(__file__).parent / "weights" / "eyeglasses-yolo11n.safetensors"
 FORMAT = "eyecut-detector-1"
+_META = "eyecut"  # one key: safetensors writes several in any order, and so with any hash
 _ALIASES = {
     **dict.fromkeys(("eyeglasses", "eyeglass", "glasses", "spectacles", "sunglasses"), EYEGLASSES),
     **dict.fromkeys(("lens", "lenses"), LENS),
@@ -115,7 +116,7 @@ def _read_embedded() -> Checkpoint:
 def _read_safetensors(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
+            meta = json.loads((file.metadata() or {}).get(_META, "{}"))
             if meta.get("format") != FORMAT:
                 raise WeightsError(
                     f"{path}: not exported by scripts/train_detector.py "
@@ -123,9 +124,9 @@ def _read_safetensors(path: Path) -> Checkpoint:
                 )
             return Checkpoint(
                 architecture=meta["architecture"],
-                layers=json.loads(meta["layers"]),
-                names={int(i): name for i, name in json.loads(meta["names"]).items()},
-                imgsz=int(meta["imgsz"]),
+                layers=meta["layers"],
+                names={int(i): name for i, name in meta["names"].items()},
+                imgsz=meta["imgsz"],
                 state={key: file.get_tensor(key) for key in file.keys()},  # noqa: SIM118
             )
     except (SafetensorError, OSError, KeyError, ValueError) as error:
@@ -197,13 +198,13 @@ def write_safetensors(checkpoint: Checkpoint, path: Path) -> str:
     meta = {
         "format": FORMAT,
         "architecture": checkpoint.architecture,
-        "layers": json.dumps(checkpoint.layers),
-        "names": json.dumps(checkpoint.names),
-        "imgsz": str(checkpoint.imgsz),
+        "layers": checkpoint.layers,
+        "names": checkpoint.names,
+        "imgsz": checkpoint.imgsz,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(save(state, metadata=meta))
+    partial.write_bytes(save(state, metadata={_META: json.dumps(meta)}))
     os.replace(partial, path)
     return sha256(path)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from detector import quiet  # noqa: F401  (before ultralytics)
@@ -174,9 +175,11 @@ class EyewearTrainer(DetectionTrainer):
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         """The network: as checkpointed when resuming, else built from the start's layers."""
         if self.start is None:
-            return super().get_model(cfg, weights, verbose=False)
-        source = build(self.start, self.start.architecture) if self.start.state else None
-        return super().get_model(dict(self.start.layers), source, verbose=False)
+            model = super().get_model(cfg, weights, verbose=False)
+        else:
+            source = build(self.start, self.start.architecture) if self.start.state else None
+            model = super().get_model(dict(self.start.layers), source, verbose=False)
+        return model.to(memory_format=torch.channels_last)  # a third faster on two CPU cores
 
     def final_eval(self) -> None:
         """Nothing: the run's checkpoints stay whole, so that it can go on another day."""

@@ -25,6 +25,7 @@ from detector.trainer import PROGRESS, Budget, EyewearTrainer, trainer_settings
 from detector.types import CLASS_NAMES, EYEGLASSES
 
 RUN = "run.json"
+_QUOTED = ("AP50", "AP50-95", "recall")
 _DEPLOYED_SIZE = 640  # the pipeline's default look
 
 
@@ -216,17 +217,15 @@ def _data_card(dataset: Dataset) -> dict[str, Any]:
 def _figures(
     weights: Path, config: TrainingConfig, datasets: Sequence[Dataset]
 ) -> dict[str, float | int | None]:
-    """Figures on all validation pictures, at the training size and as the pipeline looks."""
-    val = [example for dataset in datasets for example in dataset.val]
-    labelled = sorted({label for dataset in datasets for label in dataset.labelled})
-    figures: dict[str, float | int | None] = {"pictures": len(val)}
-    for size in sorted({config.imgsz, _DEPLOYED_SIZE}):
-        detector = YoloDetector(weights, config.device, size, confidence=0.01)
-        found = evaluate_examples(detector, val, labelled)
-        for name in ("AP50", "AP50-95"):
-            for kind, value in found[name].items():
-                figures[f"{name} {kind} at {size} px"] = value
-        for width, value in found["recall"].items():
-            figures[f"recall {width} at {size} px"] = value
-        figures[f"empty scenes without a find at {size} px"] = found["empty_silent"]
+    """Figures on the validation pictures, at the training size and as the pipeline looks."""
+    figures: dict[str, float | int | None] = {}
+    for dataset in datasets:
+        prefix = f"{dataset.name}: " if len(datasets) > 1 else ""
+        figures[f"{prefix}pictures"] = len(dataset.val)
+        for size in sorted({config.imgsz, _DEPLOYED_SIZE}):
+            detector = YoloDetector(weights, config.device, size, confidence=0.01)
+            found = evaluate_examples(detector, dataset.val, dataset.labelled)
+            named = {f"{n} {kind}": v for n in _QUOTED for kind, v in found[n].items()}
+            named["empty scenes without a find"] = found["empty_silent"]
+            figures.update({f"{prefix}{n} at {size} px": value for n, value in named.items()})
     return figures

@@ -60,6 +60,11 @@ def test_safetensors_round_trip_keeps_layers_and_tensors(
     assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
 
 
+def test_the_same_weights_make_the_same_file(trained: Checkpoint, tmp_path: Path) -> None:
+    digests = {write_safetensors(trained, tmp_path / f"{i}.safetensors") for i in range(4)}
+    assert len(digests) == 1
+
+
 def test_values_beyond_float16_stay_finite(trained: Checkpoint, tmp_path: Path) -> None:
     key = next(k for k in trained.state if k.endswith("running_var"))
     state = {**trained.state, key: torch.full_like(trained.state[key], 1e6)}

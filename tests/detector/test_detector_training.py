@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_the_export_can_be_used_and_its_card_tells_of_it(run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path, toy_dataset: Path) -> None:
+    digests = [json.loads((run / "export" / CARD_NAME).read_text())["sha256"]]
+    for seed in (0, 1):
+        config = small("epochs=1", f"seed={seed}")
+        folder = tmp_path / str(seed)
+        path = training.train([toy_dataset], "yolo11n.yaml", config, folder, report=lambda _: None)
+        digests.append(checkpoint.sha256(path))
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.slow
 def test_installed_weights_serve_as_the_embedded_ones(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +77,8 @@ def test_installed_weights_serve_as_the_embedded_ones(
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_where_it_stopped(run: Path) -> None:
+def test_a_run_goes_on_where_it_stopped_also_in_another_place(run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "moved")
     with pytest.raises(TrainingError, match=r"all 1 epochs are done; give it --minutes"):
         training.resume(run)
     before = json.loads((run / "progress.json").read_text())
