@@ -120,8 +120,8 @@ class Renderer:
             curve = str(rng.choice(sensor.CURVES))
             gains = _white_balance(rng)
             worn = [d for d in draws if d.item.pair >= 0 and cutout]
-            white = np.float32(6.0 / scene.exposure / min(gains))
-            clean = self._glasses_on_white(scene, worn, targets, float(white)) if worn else None
+            white = _paper_white(curve, scene.exposure, gains)
+            clean = self._glasses_on_white(scene, worn, targets, white) if worn else None
             maps = self._coverage(scene, draws, targets)
         finally:
             for draw in draws:
@@ -469,11 +469,22 @@ def _white_balance(rng: np.random.Generator) -> tuple[float, float, float]:
     return float(1 + warm), float(1 + green), float(1 - warm)
 
 
+_PAPER = 0.98
+"""How bright white paper behind the glasses is shown; tone curves never quite reach 1."""
+
+
+def _paper_white(curve: str, exposure: float, gains: tuple[float, float, float]) -> float:
+    """The linear value that a tone curve shows as `_PAPER`."""
+    ramp = np.linspace(0, 8, 4000, dtype=np.float32)
+    shown = sensor.expose(np.repeat(ramp[None, :, None], 3, axis=2), curve=curve)[0, :, 0]
+    return float(np.interp(_PAPER, shown, ramp)) / exposure / min(gains)
+
+
 def _develop(
     scene: Scene,
     picture: Floats,
     clean: Floats | None,
-    white: np.float32,
+    white: float,
     maps: list[Floats],
     rng: np.random.Generator,
     curve: str,
@@ -506,7 +517,7 @@ def _develop(
         shown = sensor.expose(
             np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve
         )
-        cutout[..., :3] = np.rint(shown * 255)
+        cutout[..., :3] = np.rint(np.minimum(shown / _PAPER, 1) * 255)
         cutout[..., 3] = np.rint(alpha * 255)
     return Sample(scene.seed, image, instances, cutout, scene.tags)
 
