@@ -41,7 +41,7 @@ def smooth(outline: Outline, sigma: float) -> Outline:
     """
     count = len(outline)
     if count < 3:
-        return outline + _INSET * np.array([1, 1j, -1, -1j])[:, None].repeat(count, 1).ravel()
+        return _fattened(outline)
     sigma = min(sigma, count / 16)
     frequency = 2 * np.pi * np.fft.fftfreq(count)
     gauss = np.exp(-0.5 * (sigma * frequency) ** 2)
@@ -53,6 +53,13 @@ def smooth(outline: Outline, sigma: float) -> Outline:
     length = np.abs(tangent)
     normal = np.divide(tangent * 1j, length, out=np.zeros_like(tangent), where=length > 1e-6)
     return np.asarray(smoothed + _INSET * normal)
+
+
+def _fattened(points: Outline) -> Outline:
+    """Return the outline of one or two single pixels, which enclose nothing themselves."""
+    corners = (points[:, None] + _INSET * np.array([1 + 1j, 1 - 1j, -1 - 1j, -1 + 1j])).ravel()
+    hull = cv2.convexHull(np.column_stack([corners.real, corners.imag]).astype(np.float32))
+    return np.asarray(hull[:, 0, 0] + 1j * hull[:, 0, 1], np.complex128)
 
 
 def coverage(shapes: list[Outline], size: tuple[int, int]) -> Floats:

@@ -5,8 +5,8 @@ reflection that a model took for background is smaller than most gaps, and a cle
 missed is larger. So, for each hole that the mask encloses:
 
 *With the model's lens map* a hole is filled when most of it is lens by that map, or when it lies
-within the outline (convex, as lenses are) of one lens and borders on lens for a good part. All
-other holes stay.
+within the outline (convex, as lenses are) of a lens and borders on lens; the less it does of the
+one, the more of the other. All other holes stay.
 
 *Without one* (or with an empty one) the surroundings, the shape and the colour decide. A hole is
 filled when
@@ -30,7 +30,6 @@ from pipeline.types import Bools, Bytes
 
 _MOSTLY = 0.5
 _PARTLY = 0.25
-_WITHIN = 0.75
 _ALL_ROUND = 0.98
 _REACH = 0.03  # of the diagonal: wider than rims and temples
 _SPECK = 0.002  # of the silhouette: smaller lens areas are noise
@@ -129,9 +128,9 @@ def _within_lenses(holes: _Holes, lens: Bools, silhouette: Bools) -> set[int]:
         hole = holes.labels[cut] == index
         ring = cv2.dilate(hole.view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_) & ~hole
         known = np.count_nonzero(lens[cut] & hole) >= _MOSTLY * area
-        inside = np.count_nonzero(hulls[cut] & hole) >= _WITHIN * area
-        bordered = np.count_nonzero(lens[cut] & ring) >= _PARTLY * np.count_nonzero(ring)
-        if known or (inside and bordered):
+        inside = np.count_nonzero(hulls[cut] & hole) / area
+        bordered = np.count_nonzero(lens[cut] & ring) / np.count_nonzero(ring)
+        if known or (bordered >= _PARTLY and inside + bordered >= 1):
             fill.add(index)
     return fill
 

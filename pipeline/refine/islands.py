@@ -146,19 +146,28 @@ def _bridge(kept: Bools, piece: _Piece, rgb: Bytes, longest: float) -> None:
     """Draw the missing bit of temple between `piece` and `kept`, in place, if the photo has it."""
     if not piece.slender:
         return
-    away, nearest = cv2.distanceTransformWithLabels(
-        (~kept).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    away = cv2.distanceTransform((~kept).view(np.uint8), cv2.DIST_L2, 5)
     columns, rows = piece.points.astype(int).T
-    closest = int(np.argmin(away[rows, columns]))
-    row, column = int(rows[closest]), int(columns[closest])
-    if not 1 < away[row, column] <= longest:
+    gaps = away[rows, columns]
+    gap = float(gaps.min())
+    if not 1 < gap <= longest:
         return
-    goal_y, goal_x = np.nonzero(kept & (nearest == nearest[row, column]))
+    start = piece.points[gaps <= gap + 1].mean(axis=0)
+    goal = _nearest(kept, start, gap + 1)
     strip = np.zeros(kept.shape, np.uint8)
-    start, goal = (column, row), (int(goal_x[0]), int(goal_y[0]))
-    cv2.line(strip, start, goal, 1, max(1, round(piece.width)))
+    first, last = ((round(float(x)), round(float(y))) for x, y in (start, goal))
+    cv2.line(strip, first, last, 1, max(1, round(piece.width)))
     fresh = strip.view(np.bool_) & ~kept
     colour = np.median(rgb[rows, columns], axis=0)
     if fresh.any() and np.linalg.norm(np.median(rgb[fresh], axis=0) - colour) <= _NEIGHBOUR:
         kept |= fresh
+
+
+def _nearest(kept: Bools, start: Floats, reach: float) -> Floats:
+    """Return the middle of what is kept within `reach` of `start`, x and y."""
+    left, top = np.maximum(start - reach - 1, 0).astype(int)
+    right, bottom = (start + reach + 2).astype(int)
+    ys, xs = np.nonzero(kept[top:bottom, left:right])
+    points = np.column_stack([xs + left, ys + top]).astype(np.float32)
+    apart = np.linalg.norm(points - start, axis=1)
+    return np.asarray(points[apart <= max(reach, float(apart.min()))].mean(axis=0), np.float32)

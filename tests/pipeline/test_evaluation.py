@@ -1,0 +1,185 @@
+"""Truth and predictions are found in every layout; reports and rules say what holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from rich.console import Console
+
+from pipeline.errors import EvaluationError
+from pipeline.evaluation import METRICS, Rule, evaluate, parse_rule
+from pipeline.images import write_image
+
+SIZE = (40, 60)
+
+
+def mask(left: int = 10, width: int = 30) -> np.ndarray:
+    result = np.zeros(SIZE, bool)
+    result[10:30, left : left + width] = True
+    return result
+
+
+def save(path: Path, mask: np.ndarray) -> None:
+    write_image(path, mask * np.uint8(255))
+
+
+def labelled(root: Path) -> Path:
+    save(root / "one" / "full.png", mask())
+    save(root / "two" / "full.png", mask())
+    save(root / "two" / "lens.png", mask(20, 5))
+    (root / "notes.txt").write_text("x")
+    return root
+
+
+def rendered(root: Path) -> Path:
+    """Scene 1: two instances of frame and lens; scene 2: no glasses."""
+    for index, left in enumerate((10, 25)):
+        frame, lens = mask(left, 5), mask(left + 5, 10)
+        picture = np.dstack([frame, lens, frame & False]) * np.uint8(255)
+        write_image(root / "masks" / f"000001_{index}.png", picture)
+    write_image(root / "images" / "000002.jpg", np.zeros((*SIZE, 3), np.uint8))
+    return root
+
+
+def coco(root: Path) -> Path:
+    def rle(m: np.ndarray) -> dict[str, object]:
+        code = coco_mask.encode(np.asfortranarray(m.astype(np.uint8)))
+        return {"size": code["size"], "counts": code["counts"].decode()}
+
+    def note(index: int, kind: int, m: np.ndarray) -> dict[str, object]:
+        return {
+            "id": index, "image_id": 1, "category_id": kind, "segmentation": rle(m),
+            "area": int(m.sum()), "bbox": [0, 0, 1, 1], "iscrowd": 0,
+        }  # fmt: skip
+
+    data = {
+        "images": [
+            {"id": 1, "file_name": "images/000001.jpg", "height": SIZE[0], "width": SIZE[1]},
+            {"id": 2, "file_name": "images/000002.jpg", "height": SIZE[0], "width": SIZE[1]},
+        ],
+        "categories": [{"id": 1, "name": "eyeglasses"}, {"id": 2, "name": "lens"}],
+        "annotations": [note(1, 1, mask(10, 15)), note(2, 1, mask(25, 15)), note(3, 2, mask(0, 3))],
+    }
+    path = root / "coco.json"
+    root.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize("build", [rendered, coco])
+@pytest.mark.parametrize("place", ["000001.png", "masks/000001.png", "masks/images/000001.png"])
+def test_instances_count_together_and_empty_scenes_not(
+    tmp_path: Path, build: object, place: str
+) -> None:
+    assert callable(build)
+    truth = build(tmp_path / "truth")
+    save(tmp_path / "pred" / place, mask())
+    report = evaluate(truth, tmp_path / "pred")
+    assert [(row.name, row.found) for row in report.rows] == [("000001", True)]
+    assert report.mean["iou"] == report.mean["boundary"] == report.mean["tight"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "place", ["one.png", "one/image.png", "masks/one.png", "masks/one/image.png"]
+)
+def test_predictions_are_found(tmp_path: Path, place: str) -> None:
+    truth = labelled(tmp_path / "truth")
+    save(tmp_path / "pred" / place, mask())
+    seen: list[tuple[int, int]] = []
+    report = evaluate(truth, tmp_path / "pred", lambda done, all_: seen.append((done, all_)))
+    assert [row.found for row in report.rows] == [True, False]
+    assert [row.scores["iou"] for row in report.rows] == [1.0, 0.0]
+    assert report.mean["iou"] == 0.5
+    assert report.worst["iou"] == 0.0
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_another_size_names_the_file(tmp_path: Path) -> None:
+    save(tmp_path / "pred" / "one.png", mask()[:20])
+    with pytest.raises(EvaluationError, match=r"one\.png is 60 x 20, its truth 60 x 40"):
+        evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
+
+
+def test_a_damaged_prediction_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pred").mkdir()
+    (tmp_path / "pred" / "two.png").write_bytes(b"no picture")
+    with pytest.raises(EvaluationError, match=r"two\.png"):
+        evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
+
+
+def test_a_grey_instance_names_the_file(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "masks" / "7_0.png", mask())
+    with pytest.raises(EvaluationError, match=r"7_0\.png.*RGB"):
+        evaluate(tmp_path / "truth", tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": 3}'])
+def test_a_damaged_coco_file_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(EvaluationError, match=r"bad\.json"):
+        evaluate(path, tmp_path)
+
+
+def test_missing_folders_are_named(tmp_path: Path) -> None:
+    truth = labelled(tmp_path / "truth")
+    with pytest.raises(EvaluationError, match="nowhere"):
+        evaluate(tmp_path / "nowhere", tmp_path)
+    with pytest.raises(EvaluationError, match="nowhere"):
+        evaluate(truth, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match=r"full\.png"):
+        evaluate(tmp_path / "empty", truth)
+
+
+def test_only_empty_truth_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "one" / "full.png", mask() & False)
+    with pytest.raises(EvaluationError, match="no photo with glasses"):
+        evaluate(tmp_path / "truth", tmp_path)
+
+
+def test_the_report_reads_as_table_and_json(tmp_path: Path) -> None:
+    save(tmp_path / "pred" / "one.png", mask())
+    report = evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
+    data = json.loads(report.to_json())
+    assert data["mean"] == report.mean
+    assert data["worst"] == report.worst
+    assert data["photos"]["two"]["found"] == 0.0
+    assert set(data["photos"]["one"]) == {*METRICS, "found"}
+    console = Console(width=120, record=True, quiet=False, file=(tmp_path / "log").open("w"))
+    console.print(report.to_table())
+    text = console.export_text()
+    for words in ("mean of 2", "worst", "two (no prediction)", "0.5000", *METRICS):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("iou=0.94", Rule("iou", 0.94)),
+        ("min:tight=1", Rule("tight", 1.0, worst=True)),
+        (" thin = 0.5 ", Rule("thin", 0.5)),
+    ],
+)
+def test_rules_are_read(text: str, rule: Rule) -> None:
+    assert parse_rule(text) == rule
+    assert parse_rule(str(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    "text", ["", "iou", "iou=", "iou=x", "iou=nan", "iou=2", "max:iou=1", "dice=0.5", "=1"]
+)
+def test_wrong_rules_are_refused(text: str) -> None:
+    with pytest.raises(EvaluationError, match="--fail-below"):
+        parse_rule(text)
+
+
+def test_rules_name_what_falls_short(tmp_path: Path) -> None:
+    save(tmp_path / "pred" / "one.png", mask())
+    report = evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
+    rules = [Rule("iou", 0.4), Rule("iou", 0.6), Rule("iou", 0.1, worst=True)]
+    assert report.failures(rules) == ["mean iou 0.5000 < 0.6", "worst iou 0.0000 < 0.1"]

@@ -1,0 +1,163 @@
+"""The figures agree with a plain implementation, and with the project's yardstick."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from pipeline.errors import ValidationError
+from pipeline.evaluation.metrics import METRICS, score
+
+SHARED = Path(__file__).parents[3] / "shared"
+YARDSTICK = SHARED / "eval" / "score.py"
+
+
+def blob(seed: int, size: tuple[int, int], softness: float) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal(size)
+    field = ndimage.gaussian_filter(noise, softness)
+    return np.asarray(field > np.quantile(field, 0.7))
+
+
+def ellipse_rows(radius: int) -> np.ndarray:
+    """OpenCV's elliptic kernel: each row as wide as the circle is there, rounded."""
+    side = np.arange(-radius, radius + 1)
+    half = np.rint(radius * np.sqrt((radius**2 - side**2) / radius**2)).astype(int)
+    return np.asarray(np.abs(side)[None, :] <= half[:, None])
+
+
+def plain_score(truth: np.ndarray, pred: np.ndarray) -> dict[str, float]:
+    """The definitions, word for word, with scipy in place of OpenCV and no windows."""
+
+    def band(mask: np.ndarray) -> np.ndarray:
+        radius = max(1, round(0.005 * float(np.hypot(*mask.shape))))
+        return mask & ~ndimage.binary_erosion(mask, ellipse_rows(radius), border_value=0)
+
+    ys, xs = np.nonzero(truth)
+    radius = max(1, round(0.006 * float(np.hypot(np.ptp(xs) + 1, np.ptp(ys) + 1))))
+    padded = np.pad(truth, radius)
+    kernel = ellipse_rows(radius)
+    opened = ndimage.binary_dilation(ndimage.binary_erosion(padded, kernel), kernel)
+    thin = truth & ~opened[radius:-radius, radius:-radius]
+    hull = ConvexHull(np.column_stack([xs, ys]))
+    grid = np.stack(np.meshgrid(np.arange(truth.shape[1]), np.arange(truth.shape[0])), axis=-1)
+    within = (grid @ hull.equations[:, :2].T + hull.equations[:, 2] <= 1e-6).all(axis=-1)
+    gaps = within & ~truth
+    a, b = band(truth), band(pred)
+    return {
+        "iou": (truth & pred).sum() / (truth | pred).sum(),
+        "boundary": (a & b).sum() / max((a | b).sum(), 1),
+        "thin": (thin & pred).sum() / max(thin.sum(), 1),
+        "gaps": (gaps & ~pred).sum() / max(gaps.sum(), 1),
+        "tight": max(0.0, 1.0 - (pred & ~truth).sum() / truth.sum()),
+    }
+
+
+def bars() -> tuple[np.ndarray, np.ndarray]:
+    """A rectangle with a thin temple, so that the hull's pixels are beyond doubt."""
+    truth = np.zeros((200, 300), bool)
+    truth[50:150, 40:140] = True
+    truth[50:52, 140:260] = True
+    truth[80:110, 60:120] = False
+    return truth, np.roll(truth, (2, -3), axis=(0, 1))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("softness", [2.0, 8.0])
+def test_agrees_with_the_definitions(seed: int, softness: float) -> None:
+    truth, pred = (blob(s, (150, 210), softness) for s in (seed, seed + 100))
+    truth[:, :9] = False  # the rest touches the picture's border
+    got, want = score(truth, pred), plain_score(truth, pred)
+    for metric in ("iou", "boundary", "thin", "tight"):
+        assert got[metric] == pytest.approx(want[metric], abs=1e-6), metric
+    assert got["gaps"] == pytest.approx(want["gaps"], abs=5e-3)  # hulls differ by rounding
+
+
+def test_agrees_with_the_definitions_on_straight_shapes() -> None:
+    truth, pred = bars()
+    box = np.zeros_like(truth)
+    box[50:150, 40:260] = True
+    want = plain_score(truth, pred)
+    got = score(truth, pred)
+    assert {m: got[m] for m in METRICS if m != "gaps"} == pytest.approx(
+        {m: want[m] for m in METRICS if m != "gaps"}, abs=1e-6
+    )
+    assert got["gaps"] == pytest.approx(want["gaps"], abs=5e-3)
+
+
+@given(st.integers(0, 99), st.integers(0, 60), st.integers(0, 60))
+@settings(max_examples=30, deadline=None)
+def test_empty_space_around_both_masks_changes_nothing(seed: int, left: int, top: int) -> None:
+    """What the window rests on: only the band's width depends on the picture's size."""
+    truth, pred = (np.pad(blob(s, (60, 80), 5), 70) for s in (seed, seed + 500))
+    moved = [np.roll(m, (top, left), axis=(0, 1)) for m in (truth, pred)]
+    assert score(*moved) == score(truth, pred)
+
+
+def test_a_perfect_mask_scores_one() -> None:
+    truth, _ = bars()
+    assert score(truth, truth) == dict.fromkeys(METRICS, 1.0)
+
+
+def test_an_empty_mask_finds_nothing_and_takes_nothing_along() -> None:
+    truth, _ = bars()
+    got = score(truth, np.zeros_like(truth))
+    assert got == {"iou": 0, "boundary": 0, "thin": 0, "gaps": 1, "tight": 1}
+
+
+def test_each_figure_sees_its_own_fault() -> None:
+    truth, _ = bars()
+    no_temple = truth.copy()
+    no_temple[:, 141:] = False
+    assert score(truth, no_temple)["thin"] < 0.1
+    filled = truth.copy()
+    filled[80:110, 60:120] = True
+    assert score(truth, filled)["gaps"] < 1
+    assert score(truth, filled)["thin"] == 1
+    shadow = truth.copy()
+    shadow[160:190, 40:140] = True
+    assert score(truth, shadow)["tight"] == pytest.approx(1 - 3000 / truth.sum())
+
+
+@pytest.mark.parametrize(
+    ("truth", "pred", "words"),
+    [
+        (np.ones((4, 5), bool), np.ones((5, 4), bool), r"\(4, 5\).*\(5, 4\)"),
+        (np.zeros((4, 5), bool), np.ones((4, 5), bool), "empty"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(truth: np.ndarray, pred: np.ndarray, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        score(truth, pred)
+
+
+@pytest.fixture(scope="module")
+def yardstick() -> ModuleType:
+    if not YARDSTICK.exists():
+        pytest.skip("needs ../shared/eval/score.py, which lies beside the project at its makers'")
+    spec = importlib.util.spec_from_file_location("yardstick", YARDSTICK)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_agrees_with_the_yardstick_on_shapes(yardstick: ModuleType, seed: int) -> None:
+    truth, pred = (blob(s, (300, 400), 6) for s in (seed, seed + 50))
+    assert score(truth, pred) == pytest.approx(yardstick.score(truth, pred), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ainius_pic12", "ainius_pic8", "seed_03"])
+def test_agrees_with_the_yardstick_on_photos(yardstick: ModuleType, name: str) -> None:
+    truth = yardstick.load(SHARED / "real" / "labelled" / name / "full.png")
+    pred = np.roll(truth, (3, -2), axis=(0, 1))
+    assert score(truth, pred) == pytest.approx(yardstick.score(truth, pred), abs=1e-6)
