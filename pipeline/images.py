@@ -15,7 +15,6 @@ import os
 import secrets
 import struct
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     Image,
-    ImageCms,
     ImageFile,
     ImageOps,
     JpegImagePlugin,
@@ -34,6 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from pipeline.colour import srgb_profile, to_srgb
 from pipeline.errors import (
     ImageError,
     ImageTooLarge,
@@ -79,7 +78,6 @@ _DECODER_ERRORS = (
     OverflowError,
     struct.error,
 )
-_PHOTOMETRIC, _PLANAR, _BITS = 262, 284, 258
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def read_photo(path: Path | str, key: str | None = None, limits: Limits | None =
             _check_pixels(image, path, limits)
             image.load()
             _turn_upright(image)
-            rgb = np.asarray(_to_srgb(image, path))
+            rgb = np.asarray(to_srgb(image, path))
     except ImageError:
         raise
     except MemoryError as error:
@@ -278,84 +276,6 @@ def _turn_upright(image: Image.Image) -> None:
         return
 
 
-def _to_srgb(image: Image.Image, path: Path) -> Image.Image:
-    """Return `image` as 8-bit sRGB, mode RGB, on white where it is transparent."""
-    image = _to_8_bit(image, path)
-    if image.mode == "P":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    elif image.mode in ("PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-    rgb = _apply_profile(image)
-    if alpha is None or alpha.getextrema() == (255, 255):
-        return rgb
-    canvas = Image.new("RGB", rgb.size, "white")
-    canvas.paste(rgb, mask=alpha)
-    return canvas
-
-
-def _to_8_bit(image: Image.Image, path: Path) -> Image.Image:
-    """Scale 16-bit grey to 8 bits, which Pillow would clip; refuse what Pillow misreads."""
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8:
-        raise UnreadableImage(f"{path}: 16-bit TIFF with separate planes; save it interleaved")
-    if image.mode == "F" or (image.mode == "I" and int(np.asarray(image).max()) > 65535):
-        raise UnreadableImage(f"{path}: 32 bits a channel; save it with 8 or 16")
-    if image.mode != "I" and not image.mode.startswith("I;16"):
-        return image
-    grey = (np.asarray(image) >> 8).astype(np.uint8)
-    white_is_zero = tags.get(_PHOTOMETRIC) == 0
-    result = Image.fromarray(255 - grey if white_is_zero else grey)
-    result.info = {k: v for k, v in image.info.items() if k == "icc_profile"}
-    return result
-
-
-def _apply_profile(image: Image.Image) -> Image.Image:
-    """Convert to RGB by the embedded profile; without a usable one the colours count as sRGB."""
-    source: Any = image.info.get("icc_profile")
-    if image.mode == "LAB":
-        source = ImageCms.createProfile("LAB")
-    elif source:
-        source = io.BytesIO(source)
-    plain = image
-    if image.mode in ("1", "LA"):
-        plain = image.convert("L")
-    elif image.mode not in ("L", "CMYK", "LAB", "RGB"):
-        plain = image.convert("RGB")
-    if source:
-        try:
-            profile = ImageCms.ImageCmsProfile(source)
-            transform = ImageCms.buildTransform(profile, _srgb(), plain.mode, "RGB")
-            if not _changes_nothing(transform, plain.mode):
-                return ImageCms.applyTransform(plain, transform) or plain
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # damaged, or made for another colour space
-    return plain if plain.mode == "RGB" else plain.convert("RGB")
-
-
-def _changes_nothing(transform: Any, mode: str) -> bool:
-    """Say whether an RGB transform moves no colour by more than a level, as sRGB's own does."""
-    if mode != "RGB":
-        return False
-    steps = np.linspace(0, 255, 9).astype(np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
-    after = np.asarray(ImageCms.applyTransform(Image.fromarray(grid), transform))
-    return bool(np.abs(after.astype(int) - grid).max() <= 1)
-
-
-@cache
-def _srgb() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
-
-@cache
-def _srgb_bytes() -> bytes:
-    """Return the sRGB profile with a fixed date, so that equal pictures are equal files."""
-    data = bytearray(_srgb().tobytes())
-    data[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-    return bytes(data)
-
-
 def _encode(path: Path, array: Bytes, quality: int) -> bytes:
     kind = _WRITERS.get(path.suffix.lower())
     if kind is None:
@@ -367,7 +287,7 @@ def _encode(path: Path, array: Bytes, quality: int) -> bytes:
         raise ValidationError(f"{path}: no picture: {array.dtype.name} {array.shape}")
     if kind == "JPEG" and channels == 4:
         raise UnsupportedImage(f"{path}: JPEG has no transparency; use .png or .webp")
-    options: dict[str, Any] = {} if channels == 1 else {"icc_profile": _srgb_bytes()}
+    options: dict[str, Any] = {} if channels == 1 else {"icc_profile": srgb_profile()}
     if kind == "JPEG":
         options |= {"quality": quality, "subsampling": 0}
     elif kind == "WEBP":

@@ -83,9 +83,7 @@ def drop_islands(mask: Bools, box: Box, rgb: Bytes) -> Bools:
     return kept
 
 
-def _inside(
-    labels: NDArray[np.int32], count: int, box: Box, margin: float
-) -> NDArray[np.int64]:
+def _inside(labels: NDArray[np.int32], count: int, box: Box, margin: float) -> NDArray[np.int64]:
     """Count each label's pixels within the box and its margin."""
     height, width = labels.shape
     x0, y0 = (max(0, int(v - margin)) for v in box[:2])
@@ -105,9 +103,7 @@ def _piece(labels: NDArray[np.int32], stat: NDArray[Any], index: int) -> _Piece:
     return _Piece(points, ends, length, len(points) / length)
 
 
-def _next(
-    pieces: dict[int, _Piece], kept: Bools, main: float, diagonal: float
-) -> list[int]:
+def _next(pieces: dict[int, _Piece], kept: Bools, main: float, diagonal: float) -> list[int]:
     """Return the pieces that belong to what is kept so far."""
     if not pieces:
         return []
