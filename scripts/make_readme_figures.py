@@ -32,12 +32,14 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def set_up(venv: Path) -> Iterator[str]:
-    for target, command in (("demo", "make demo"), ("test", "make test")):
-        told = read(venv / f".set-up-{target}")
+    demo, test = (read(venv / f".set-up-{target}") for target in ("demo", "test"))
+    steps = (("make demo", demo), ("make test`, after `make demo" if demo else "make test", test))
+    for command, told in steps:
         if told:
             yield (
-                f"Setting up for `{command}` fetched {told['download_mb'] / 1000:.1f} GB, took "
-                f"{told['seconds'] / 60:.0f} minutes and {told['disk_mb'] / 1000:.1f} GB of disk."
+                f"Setting up for `{command}` fetched {told['download_mb'] / 1000:.1f} GB in "
+                f"{told['seconds'] / 60:.0f} minutes; `.venv` then held "
+                f"{told['disk_mb'] / 1000:.1f} GB."
             )
             yield ""
 
