@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from synthetic.assets import Assets
 from synthetic.camera import Camera, aim
 from synthetic.lighting import Light, sample_light
 from synthetic.materials import Material, Outfit, dress, sample_colour
+from synthetic.models import sample_model
 from synthetic.pose import rest
 from synthetic.props import Thing
 
@@ -20,6 +21,9 @@ Rng = np.random.Generator
 Floats = npt.NDArray[np.float32]
 SETS = ("paper", "table", "turntable", "flat", "clutter", "white", "dark")
 SET_SHARES = (0.28, 0.12, 0.19, 0.11, 0.1, 0.13, 0.07)
+
+
+MODEL_SHARE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def sample_scene(
     extra = int(rng.choice([1, 2, 3], p=[0.88, 0.09, 0.03]))
     count = 0 if not wanted else (pairs or extra)
     light = sample_light(rng, assets, kind)
-    pieces, tags = _pairs(rng, count, kind)
+    pieces, tags = _pairs(rng, assets, count, kind)
     footprint = _footprint(pieces)
     elevation, azimuth = _viewpoint(rng, kind)
     things, below, reflection = _set(rng, assets, kind, azimuth, footprint, count == 0)
@@ -98,15 +102,13 @@ def sample_scene(
     )
 
 
-def _pairs(rng: Rng, count: int, kind: str) -> tuple[list[Item], dict[str, str]]:
+def _pairs(rng: Rng, assets: Assets, count: int, kind: str) -> tuple[list[Item], dict[str, str]]:
     """`count` pairs resting on the set, side by side, and the first one's tags."""
     items: list[Item] = []
     tags: dict[str, str] = {}
     placed: list[tuple[npt.NDArray[np.float64], float]] = []
     for index in range(count):
-        spec = glasses.sample_spec(rng)
-        outfit = dress(rng, spec.build, _lens_prints(rng), _temple_print(rng))
-        parts = glasses.build(spec)
+        parts, outfit = _pair(rng, assets)
         heading = 0.0 if index == 0 else float(rng.uniform(0, 2 * np.pi))
         pose = m.rotation([0, 1, 0], heading) @ rest(rng, parts, kind)
         posed = [p.mesh.transformed(pose) for p in parts]
@@ -121,8 +123,18 @@ def _pairs(rng: Rng, count: int, kind: str) -> tuple[list[Item], dict[str, str]]
         for (slot, is_lens), meshes in groups.items():
             body = m.merge(meshes).transformed(shift)
             items.append(Item(body, outfit.slots[slot], index, is_lens))
-        tags = tags or {"build": spec.build, "outline": spec.outline.kind, **outfit.tags}
+        tags = tags or outfit.tags
     return items, tags
+
+
+def _pair(rng: Rng, assets: Assets) -> tuple[list[glasses.Part], Outfit]:
+    """One pair and what it wears: parametric, or now and then a model of the user's."""
+    if assets.models is not None and rng.random() < MODEL_SHARE:
+        return sample_model(rng, assets.model_files())
+    spec = glasses.sample_spec(rng)
+    outfit = dress(rng, spec.build, _lens_prints(rng), _temple_print(rng))
+    tags = {"build": spec.build, "outline": spec.outline.kind, **outfit.tags}
+    return glasses.build(spec), replace(outfit, tags=tags)
 
 
 def _alike(outfit: Outfit, slot: str) -> str:
