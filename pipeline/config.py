@@ -87,8 +87,9 @@ class ReviewConfig(_Section):
 class OutputConfig(_Section):
     """What is written, and how."""
 
-    format: Literal["keep", "png"] = "keep"
-    """Format of the cut-outs: the photo's own where it can be written, or PNG for all."""
+    format: Literal["png", "keep"] = "png"
+    """Format of the cut-outs: PNG, which alone keeps white exact, or the photo's own where it can
+    be written."""
     quality: int = Field(95, ge=1, le=100)
     """Of JPEG and WebP cut-outs."""
     report: bool = True
