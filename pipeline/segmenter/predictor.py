@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -137,14 +138,55 @@ def _as_points(
 
 
 class CompactModel:
-    """`CropModel` of the compact network."""
+    """`CropModel` of the compact network, from coarse to fine.
 
-    def __init__(self, network: CompactSam, smallest: int = 512, largest: int = 1024) -> None:
+    A small view shows best what belongs to the glasses, a large one where exactly they end. So
+    the crop is first looked at in the size `coarse`, and the answer is handed on as the previous
+    mask of the look at full size.
+
+    Args:
+        network: the model, in evaluation mode.
+        smallest, largest: sides of the input in pixels, multiples of 64.
+        coarse: side of the first look, a multiple of 64; None for a single look.
+        mirror: also ask of the mirrored crop and take the mean, at twice the time.
+    """
+
+    def __init__(
+        self,
+        network: CompactSam,
+        smallest: int = 512,
+        largest: int = 1024,
+        coarse: int | None = 320,
+        mirror: bool = False,
+    ) -> None:
         self.predictor = CompactPredictor(network)
         self.smallest, self.largest = smallest, largest
+        self.coarse, self.mirror = coarse, mirror
 
     def answer(self, image: NDArray[np.uint8], prompt: CropPrompt) -> Answer:
         """Glasses and lenses of one prompt; see `CropModel`."""
+        logits, quality = self._look(image, prompt)
+        if self.mirror:
+            again, second = self._look(image[:, ::-1], _mirrored(prompt, len(image)))
+            logits = (logits + again[..., ::-1]) / np.float32(2)
+            quality = (quality + second) / np.float32(2)
+        return Answer(logits[GLASSES], logits[LENS], float(quality[GLASSES]))
+
+    def _look(
+        self, image: NDArray[np.uint8], prompt: CropPrompt
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.coarse and self.coarse < len(image):
+            size = (self.coarse, self.coarse)
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            first, _ = self._ask(np.asarray(small, np.uint8), _resized(prompt, self.coarse, image))
+            prior = np.clip(first[GLASSES] / (2 * PRIOR_LIMIT) + 0.5, 0, 1).astype(np.float32)
+            prompt = replace(prompt, prior=prior)
+        return self._ask(image, prompt)
+
+    def _ask(
+        self, image: NDArray[np.uint8], prompt: CropPrompt
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (4, S, S) and quality (4,) of all masks."""
         predictor = self.predictor
         device = predictor.device
         with torch.inference_mode():
@@ -158,8 +200,27 @@ class CompactModel:
                 prior = (prior - 0.5) * (2 * PRIOR_LIMIT)
             logits, quality = predictor.predict_all(points, labels, boxes, prior)
             predictor.reset_image()
-            found = logits[0].float().cpu().numpy()
-        return Answer(found[GLASSES], found[LENS], float(quality[0, GLASSES]))
+            return logits[0].float().cpu().numpy(), quality[0].float().cpu().numpy()
+
+
+def _resized(prompt: CropPrompt, size: int, image: NDArray[np.uint8]) -> CropPrompt:
+    """The same prompt for the crop resized to `size`; the prior is resized by the predictor."""
+    ratio = np.float32(size / len(image))
+    box = None if prompt.box is None else prompt.box * ratio
+    return CropPrompt(box, prompt.points * ratio, prompt.labels, prompt.prior)
+
+
+def _mirrored(prompt: CropPrompt, side: int) -> CropPrompt:
+    """The same prompt for the crop of `side` with left and right exchanged."""
+    box = prompt.box
+    if box is not None:
+        box = np.array([side - box[2], box[1], side - box[0], box[3]], np.float32)
+    points = prompt.points.copy()
+    points[:, 0] = side - points[:, 0]
+    prior = prompt.prior
+    if prior is not None:
+        prior = np.ascontiguousarray(prior[:, ::-1])
+    return CropPrompt(box, points, prompt.labels, prior)
 
 
 def build(config: Any) -> WindowedSegmenter:
@@ -172,7 +233,11 @@ def build(config: Any) -> WindowedSegmenter:
 
     network = load_compact(config.weights, choose_device(config.device))
     model = CompactModel(
-        network, getattr(config, "smallest", 512), getattr(config, "largest", 1024)
+        network,
+        getattr(config, "smallest", 512),
+        getattr(config, "largest", 1024),
+        getattr(config, "coarse", 320),
+        getattr(config, "mirror", False),
     )
     return WindowedSegmenter(
         model, getattr(config, "margin", 0.15), getattr(config, "two_pass", False)

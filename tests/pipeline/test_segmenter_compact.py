@@ -15,9 +15,10 @@ from pipeline.errors import ValidationError, WeightsError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.decoder import expected_iou
 from pipeline.segmenter.encoder import CompactConfig
-from pipeline.segmenter.predictor import CompactPredictor
+from pipeline.segmenter.predictor import CompactModel, CompactPredictor
 from pipeline.segmenter.sam import sam_model_registry
 from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of, write_card
+from pipeline.segmenter.windowed import CropPrompt
 
 SMALL = CompactConfig(8, (8, 16, 16), (1, 1, 1), 16, 1, 16, 1, 4)
 
@@ -182,3 +183,39 @@ def test_a_file_that_lacks_weights_is_refused(model: CompactSam, tmp_path: Path)
     save_file(tensors, path, metadata)
     with pytest.raises(WeightsError, match="missing"):
         load_compact(path)
+
+
+def crop_and_prompt() -> tuple[np.ndarray, CropPrompt]:
+    image = np.random.default_rng(1).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    box = np.array([10, 20, 90, 70], np.float32)
+    points = np.array([[30, 40], [100, 90]], np.float32)
+    return image, CropPrompt(box, points, np.array([1, 0], np.int64), None)
+
+
+def test_a_coarse_look_guides_the_fine_one(model: CompactSam) -> None:
+    image, prompt = crop_and_prompt()
+    asked: list[tuple[int, bool]] = []
+
+    class Spy(CompactModel):
+        def _ask(self, image: np.ndarray, prompt: CropPrompt) -> tuple[np.ndarray, np.ndarray]:
+            asked.append((len(image), prompt.prior is not None))
+            return super()._ask(image, prompt)
+
+    Spy(model, coarse=64).answer(image, prompt)
+    Spy(model, coarse=None).answer(image, prompt)
+    assert asked == [(64, False), (128, True), (128, False)]
+
+
+def test_a_mirrored_crop_gets_the_mirrored_answer(model: CompactSam) -> None:
+    image, prompt = crop_and_prompt()
+    assert prompt.box is not None
+    swapped = CropPrompt(
+        np.array([38, 20, 118, 70], np.float32),
+        prompt.points * [-1, 1] + np.array([128, 0], np.float32),
+        prompt.labels,
+        None,
+    )
+    both = CompactModel(model, coarse=64, mirror=True)
+    one, two = both.answer(image, prompt), both.answer(image[:, ::-1], swapped)
+    assert np.allclose(one.glasses, two.glasses[:, ::-1], atol=1e-3)
+    assert one.quality == pytest.approx(two.quality, abs=1e-4)
