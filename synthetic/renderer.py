@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -116,6 +116,7 @@ class Renderer:
         try:
             self._prepare_light(scene, draws)
             picture = self._picture(scene, draws, targets)
+            scene = replace(scene, exposure=_metered(scene, picture))
             rng = np.random.default_rng([scene.seed, 1])
             curve = str(rng.choice(sensor.CURVES))
             gains = _white_balance(rng)
@@ -467,6 +468,17 @@ def _white_balance(rng: np.random.Generator) -> tuple[float, float, float]:
     spread = float(rng.choice([0.02, 0.06, 0.16], p=[0.45, 0.4, 0.15]))
     warm, green = rng.normal(0, spread), rng.normal(0, spread / 2)
     return float(1 + warm), float(1 + green), float(1 - warm)
+
+
+_DARKEST = 0.1
+"""Median brightness (linear) below which a camera's meter would lengthen the exposure."""
+
+
+def _metered(scene: Scene, picture: Floats) -> float:
+    """The scene's exposure, lengthened as automatic cameras do where all is dark."""
+    luma = picture[::8, ::8, :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    shown = max(float(np.median(luma)) * scene.exposure, 1e-3)
+    return scene.exposure * float(np.clip((_DARKEST / shown) ** 0.7, 1.0, 6.0))
 
 
 _PAPER = 0.98

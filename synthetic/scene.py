@@ -83,7 +83,7 @@ def sample_scene(
     items = [Item(t.mesh, t.material, surface=t.surface) for t in things] + pieces
     subject = _subject(rng, pieces, things)
     camera = aim(rng, subject, azimuth, elevation, size, tight=count > 0)
-    gain = {"white": rng.uniform(1.0, 1.35), "turntable": rng.uniform(0.9, 1.3)}.get(
+    gain = {"white": rng.uniform(0.95, 1.2), "turntable": rng.uniform(0.9, 1.25)}.get(
         kind, rng.uniform(0.55, 1.3)
     )
     blur = rng.choice([0.0, rng.uniform(2, 30)], p=[0.55, 0.45]) * max(size) / 768
@@ -242,7 +242,7 @@ def _paper(rng: Rng, assets: Assets, kind: str) -> Material:
     if kind == "white":
         grey = float(rng.uniform(0.82, 0.98))
         # Backdrops of catalogue pictures are lit apart, mostly to plain white.
-        some, full = rng.uniform(0.1, 0.6), rng.uniform(0.6, 1.5)
+        some, full = rng.uniform(0.1, 0.6), rng.uniform(0.6, 1.2)
         glow = float(rng.choice([0.0, some, full], p=[0.2, 0.3, 0.5]))
         return Material((grey, grey, grey), roughness=rough, glow=glow)
     if kind == "dark":
