@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Floats = NDArray[np.float32]
+Point = tuple[float, float, int]  # x, y, label
 NEGATIVE, POSITIVE, CORNER_A, CORNER_B = 0, 1, 2, 3
 
 
@@ -56,30 +57,33 @@ def make_prompt(
     points are obeyed anywhere.
     """
     box = target.box()
-    points: list[tuple[float, float, int]] = []
-    use_box = True
+    others = [other for other in others if (other.glasses > 127).any()]
+    points: list[Point] = []
+    use_box, both = True, False
     roll = rng.random()
+    # Where there are several pairs, points matter more.
+    alone, pointed, bare, taken = (0.35, 0.5, 0.75, 0.78) if others else (0.62, 0.8, 0.96, 1.0)
     if box is None:
         box = _random_box(rng, size)
-    elif roll < 0.62:
+    elif roll < alone:
         pass
-    elif roll < 0.80:  # box and points
+    elif roll < pointed:  # box and points
         points += _on(rng, target, int(rng.integers(0, 3)))
         points += _off(rng, target, others, int(rng.integers(0, 3)), box)
-    elif roll < 0.96:  # points alone
+    elif roll < bare:  # points alone
         points += _on(rng, target, int(rng.integers(1, 4)))
         points += _off(rng, target, others, int(rng.integers(0, 3)), box)
         use_box = False
+    elif roll < taken:
+        target, points = _take_lens(rng, target)
     else:
-        target, taken = _take_lens(rng, target)
-        points += taken
-    if others and use_box and box is not None and rng.random() < 0.15:
-        box, points = _union_prompt(rng, target, others, box, points)
+        box, points = _union_prompt(rng, target, others, box)
+        both = bool(rng.random() < 0.5)
     if use_box and box is not None:
         x0, y0, x1, y1 = jitter_box(rng, box, size).tolist()
         points += [(x0, y0, CORNER_A), (x1, y1, CORNER_B)]
-    has_prior = bool(rng.random() < 0.1)
-    prior = degrade(rng, target, others) if has_prior else np.zeros((size, size), np.uint8)
+    has_prior = both or bool(rng.random() < 0.1)
+    prior = degrade(rng, target, others, both) if has_prior else np.zeros((size, size), np.uint8)
     small = cv2.resize(prior, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
     coords = np.array([p[:2] for p in points], np.float32).reshape(-1, 2)
     labels = np.array([p[2] for p in points], np.int64)
@@ -95,12 +99,16 @@ def jitter_box(rng: np.random.Generator, box: Floats, size: int) -> Floats:
     return moved
 
 
-def degrade(rng: np.random.Generator, target: Truth, others: Sequence[Truth]) -> Bytes:
-    """A plausible bad mask of the target: shifted, blurred, with parts missing or too much."""
+def degrade(
+    rng: np.random.Generator, target: Truth, others: Sequence[Truth], both: bool = False
+) -> Bytes:
+    """A plausible bad mask of the target: blurred, with parts missing or too much; with `both`
+    it holds all the other pairs too."""
     mask = target.glasses.copy()
     size = mask.shape[0]
-    if others and rng.random() < 0.3:
-        mask = cv2.max(mask, others[int(rng.integers(len(others)))].glasses)
+    for other in others:
+        if both or rng.random() < 0.2:
+            mask = cv2.max(mask, other.glasses)
     for _ in range(int(rng.integers(0, 4))):
         centre = tuple(int(v) for v in rng.integers(0, size, 2))
         radius = int(rng.uniform(0.03, 0.15) * size)
@@ -119,31 +127,26 @@ def _random_box(rng: np.random.Generator, size: int) -> Floats:
 
 
 def _union_prompt(
-    rng: np.random.Generator,
-    target: Truth,
-    others: Sequence[Truth],
-    box: Floats,
-    points: list[tuple[float, float, int]],
-) -> tuple[Floats, list[tuple[float, float, int]]]:
-    """A box over two pairs, and points that tell which: one on it, one on the other."""
-    other = others[int(rng.integers(len(others)))]
-    second = other.box()
-    if second is None or not target.glasses.any():
-        return box, points
-    union = np.concatenate([np.minimum(box[:2], second[:2]), np.maximum(box[2:], second[2:])])
+    rng: np.random.Generator, target: Truth, others: Sequence[Truth], box: Floats
+) -> tuple[Floats, list[Point]]:
+    """A box over all pairs, and points that tell which: on the target, or not on the others."""
+    points: list[Point] = []
     which = rng.random()
-    if which < 0.7:
-        points = points + _on(rng, other, 1, label=NEGATIVE)
-    if which > 0.4:
-        points = points + _on(rng, target, 1)
-    return union, points
+    for other in others:
+        second = other.box()
+        if second is None:
+            continue
+        box = np.concatenate([np.minimum(box[:2], second[:2]), np.maximum(box[2:], second[2:])])
+        if which < 0.75:
+            points += _on(rng, other, 1, label=NEGATIVE)
+    if which > 0.3:
+        points += _on(rng, target, 1)
+    return box, points
 
 
-def _on(
-    rng: np.random.Generator, truth: Truth, count: int, label: int = POSITIVE
-) -> list[tuple[float, float, int]]:
+def _on(rng: np.random.Generator, truth: Truth, count: int, label: int = POSITIVE) -> list[Point]:
     """Points on the frame or on a lens, half and half."""
-    points: list[tuple[float, float, int]] = []
+    points: list[Point] = []
     for _ in range(count):
         plane = truth.frame if rng.random() < 0.5 else truth.lens
         spot = _pick(rng, plane > 127) or _pick(rng, truth.glasses > 127)
@@ -154,9 +157,9 @@ def _on(
 
 def _off(
     rng: np.random.Generator, target: Truth, others: Sequence[Truth], count: int, box: Floats
-) -> list[tuple[float, float, int]]:
+) -> list[Point]:
     """Negative points: on another pair where there is one, else on background near the target."""
-    points: list[tuple[float, float, int]] = []
+    points: list[Point] = []
     clear = cv2.dilate(target.glasses, np.ones((5, 5), np.uint8)) == 0
     x0, y0, x1, y1 = (int(v) for v in box)
     for _ in range(count):
@@ -174,9 +177,7 @@ def _off(
     return points
 
 
-def _take_lens(
-    rng: np.random.Generator, target: Truth
-) -> tuple[Truth, list[tuple[float, float, int]]]:
+def _take_lens(rng: np.random.Generator, target: Truth) -> tuple[Truth, list[Point]]:
     """Drop one lens from the truth and return the negative point that asks for it."""
     count, parts = cv2.connectedComponents((target.lens > 127).astype(np.uint8), connectivity=4)
     if count < 2:

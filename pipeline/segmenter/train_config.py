@@ -57,7 +57,7 @@ class TrainConfig(BaseModel):
     gamma: float = 1.0
     empty: float = Field(0.04, ge=0, le=1)
     """Share of crops that hold no glasses where the prompt points."""
-    stacked: float = Field(0.08, ge=0, le=1)
+    stacked: float = Field(0.12, ge=0, le=1)
     """Share of crops that hold glasses from two pictures."""
     second_pass: float = Field(0.25, ge=0, le=1)
     """Share of steps that ask again with the first answer and a correcting point."""
