@@ -12,8 +12,8 @@ import trimesh
 
 from synthetic import mesh as m
 from synthetic.errors import AssetError
-from synthetic.glasses import Part
 from synthetic.materials import Material, Outfit, sample_acetate, sample_lens, sample_metal
+from synthetic.parts import Part
 
 Rng = np.random.Generator
 _TEXTURE_SIDE = 512

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy.typing as npt
 from synthetic import sensor, shaders, shadows
 from synthetic.assets import Assets
 from synthetic.camera import Camera
+from synthetic.develop import develop, metered, paper_white, white_balance
 from synthetic.errors import RendererUnavailable
-from synthetic.materials import Material
-from synthetic.sample import Array8, Box, Instance, Sample
+from synthetic.sample import Array8, Sample
 from synthetic.scene import Item, Scene, sample_scene
+from synthetic.uniforms import padding, set_material, set_matrix, set_uniform
 
 Floats = npt.NDArray[np.float32]
 _SRGB8_ALPHA8 = 0x8C43
@@ -116,12 +117,12 @@ class Renderer:
         try:
             self._prepare_light(scene, draws)
             picture = self._picture(scene, draws, targets)
-            scene = replace(scene, exposure=_metered(scene, picture))
+            scene = replace(scene, exposure=metered(scene, picture))
             rng = np.random.default_rng([scene.seed, 1])
             curve = str(rng.choice(sensor.CURVES))
-            gains = _white_balance(rng)
+            gains = white_balance(rng)
             worn = [d for d in draws if d.item.pair >= 0 and cutout]
-            white = _paper_white(curve, scene.exposure, gains)
+            white = paper_white(curve, scene.exposure, gains)
             clean = self._glasses_on_white(scene, worn, targets, white) if worn else None
             maps = self._coverage(scene, draws, targets)
         finally:
@@ -129,7 +130,7 @@ class Renderer:
                 for resource in (draw.buffer, draw.index, draw.texture, draw.ink):
                     if resource is not None:
                         resource.release()
-        return _develop(scene, picture, clean, white, maps, rng, curve, gains)
+        return develop(scene, picture, clean, white, maps, rng, curve, gains)
 
     def _targets_for(self, size: tuple[int, int]) -> _Targets:
         if size not in self._targets:
@@ -187,7 +188,7 @@ class Renderer:
     def _run(self, program: moderngl.Program, draw: _Draw) -> None:
         used = [name for name in _ATTRIBUTES if name in program]
         layout = " ".join(
-            part if name in program else _padding(part)
+            part if name in program else padding(part)
             for name, part in zip(_ATTRIBUTES, _LAYOUT.split(), strict=True)
         )
         array = self._ctx.vertex_array(program, [(draw.buffer, layout, *used)], draw.index)
@@ -210,21 +211,21 @@ class Renderer:
 
     def _set_light(self, program: moderngl.Program, scene: Scene) -> None:
         light = scene.light
-        _set(program, "u_eye", scene.camera.eye)
-        _set(program, "u_forward", scene.camera.forward)
-        _set(program, "u_sh", light.irradiance)
-        _set(program, "u_below", scene.below)
-        _set(program, "u_key_direction", light.key_direction)
-        _set(program, "u_key_colour", light.key_colour)
-        _set(program, "u_gobo_scale", light.gobo_scale if light.gobo is not None else 0.0)
+        set_uniform(program, "u_eye", scene.camera.eye)
+        set_uniform(program, "u_forward", scene.camera.forward)
+        set_uniform(program, "u_sh", light.irradiance)
+        set_uniform(program, "u_below", scene.below)
+        set_uniform(program, "u_key_direction", light.key_direction)
+        set_uniform(program, "u_key_colour", light.key_colour)
+        set_uniform(program, "u_gobo_scale", light.gobo_scale if light.gobo is not None else 0.0)
         for unit, name in enumerate(
             ("u_environment", "u_shadow", "u_surface_shadow", "u_gobo", "u_texture")
         ):
-            _set(program, name, unit)
-        _set(program, "u_mirror", 5)
-        _set(program, "u_behind", 5)
-        _set(program, "u_print", 6)
-        _set(program, "u_store_depth", 1)
+            set_uniform(program, name, unit)
+        set_uniform(program, "u_mirror", 5)
+        set_uniform(program, "u_behind", 5)
+        set_uniform(program, "u_print", 6)
+        set_uniform(program, "u_store_depth", 1)
 
     def _draw_shadow_map(self, scene: Scene, casters: list[_Draw]) -> None:
         reach = 260.0
@@ -240,12 +241,12 @@ class Renderer:
         # Far sides alone: what faces the light then never lies in its own shadow by rounding.
         self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._ctx.cull_face = "front"
-        _set_matrix(self._depth, "u_camera", matrix)
+        set_matrix(self._depth, "u_camera", matrix)
         for draw in casters:
             if not draw.item.is_lens and draw.item.material.density > 0.5:
                 self._run(self._depth, draw)
         for program in (self._opaque, self._clear):
-            _set_matrix(program, "u_shadow_matrix", matrix)
+            set_matrix(program, "u_shadow_matrix", matrix)
 
     def _draw_surface_shadow(self, scene: Scene, casters: list[_Draw]) -> None:
         """Shadow and occlusion of the level surface, from two maps of heights."""
@@ -262,7 +263,7 @@ class Renderer:
         )
         sky = shadows.occlusion(*self._heights(casters, (0.0, 0.0), reach), mm_per_texel)
         self._surface.write(np.dstack([lit, sky]).astype(np.float16).tobytes())
-        _set(self._opaque, "u_surface_area", area)
+        set_uniform(self._opaque, "u_surface_area", area)
 
     def _heights(
         self, casters: list[_Draw], slope: tuple[float, float], reach: float
@@ -278,9 +279,9 @@ class Renderer:
         self._height_target.use()
         self._height_target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
-        _set_matrix(self._height, "u_camera", matrix)
+        set_matrix(self._height, "u_camera", matrix)
         for draw in casters:
-            _set(self._height, "u_density", draw.item.material.density)
+            set_uniform(self._height, "u_density", draw.item.material.density)
             self._run(self._height, draw)
         read = np.frombuffer(self._height_target.read(components=2, dtype="f4"), np.float32)
         heights = read.reshape(_SURFACE_SIZE, _SURFACE_SIZE, 2)
@@ -293,9 +294,9 @@ class Renderer:
         targets.colour.use()
         targets.colour.clear(0.0, 0.0, 0.0, 5000.0, depth=1.0)
         self._ctx.enable_only(moderngl.NOTHING)
-        _set_matrix(self._sky, "u_inverse", np.linalg.inv(scene.camera.matrix).astype(np.float64))
-        _set(self._sky, "u_eye", scene.camera.eye)
-        _set(self._sky, "u_level", scene.background_level)
+        set_matrix(self._sky, "u_inverse", np.linalg.inv(scene.camera.matrix).astype(np.float64))
+        set_uniform(self._sky, "u_eye", scene.camera.eye)
+        set_uniform(self._sky, "u_level", scene.background_level)
         self._environment.use(0)
         self._sky_array.render()
         self._draw_all(scene, draws, targets)
@@ -307,18 +308,18 @@ class Renderer:
         targets.mirror.use()
         targets.mirror.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
-        _set(self._opaque, "u_eye", scene.camera.eye * [1, -1, 1])
-        _set(self._opaque, "u_store_depth", 0)
-        _set(self._opaque, "u_reflection", 0.0)
-        _set_matrix(self._opaque, "u_camera", scene.camera.matrix @ flip)
+        set_uniform(self._opaque, "u_eye", scene.camera.eye * [1, -1, 1])
+        set_uniform(self._opaque, "u_store_depth", 0)
+        set_uniform(self._opaque, "u_reflection", 0.0)
+        set_matrix(self._opaque, "u_camera", scene.camera.matrix @ flip)
         for draw in draws:
             standing = draw.item.mesh.positions[:, 1].min() > -1.0 and not draw.item.surface
             if standing and not draw.item.is_lens:
                 self._draw_opaque(draw)
         targets.mirror_texture.build_mipmaps()
         targets.mirror_texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-        _set(self._opaque, "u_eye", scene.camera.eye)
-        _set(self._opaque, "u_store_depth", 1)
+        set_uniform(self._opaque, "u_eye", scene.camera.eye)
+        set_uniform(self._opaque, "u_store_depth", 1)
 
     def _draw_all(self, scene: Scene, draws: Sequence[_Draw], targets: _Targets) -> None:
         """Opaque items, then clear ones from far to near, each seeing what is behind it."""
@@ -326,9 +327,9 @@ class Renderer:
         height, width = camera.size
         ctx.enable_only(moderngl.DEPTH_TEST)
         for program in (self._opaque, self._clear):
-            _set_matrix(program, "u_camera", camera.matrix)
-            _set(program, "u_viewport", (float(width), float(height)))
-        _set(self._opaque, "u_reflection", scene.reflection)
+            set_matrix(program, "u_camera", camera.matrix)
+            set_uniform(program, "u_viewport", (float(width), float(height)))
+        set_uniform(self._opaque, "u_reflection", scene.reflection)
         targets.mirror_texture.use(5)
         for draw in draws:
             if not draw.item.material.clear:
@@ -355,21 +356,21 @@ class Renderer:
 
     def _draw_opaque(self, draw: _Draw) -> None:
         self._bind(draw)
-        _set_material(self._opaque, draw.item.material, draw.item.surface)
-        _set(self._opaque, "u_is_surface", int(draw.item.surface))
+        set_material(self._opaque, draw.item.material, draw.item.surface)
+        set_uniform(self._opaque, "u_is_surface", int(draw.item.surface))
         self._run(self._opaque, draw)
 
     def _draw_clear(self, draw: _Draw) -> None:
         self._bind(draw)
         (draw.ink or self._blank).use(6)
         material, program = draw.item.material, self._clear
-        _set_material(program, material, draw.item.surface)
-        _set(program, "u_tint", material.tint)
-        _set(program, "u_tint2", material.tint2)
-        _set(program, "u_mirror_colour", material.mirror)
-        _set(program, "u_haze", material.haze)
-        _set(program, "u_bend", material.bend)
-        _set(program, "u_is_lens", int(draw.item.is_lens))
+        set_material(program, material, draw.item.surface)
+        set_uniform(program, "u_tint", material.tint)
+        set_uniform(program, "u_tint2", material.tint2)
+        set_uniform(program, "u_mirror_colour", material.mirror)
+        set_uniform(program, "u_haze", material.haze)
+        set_uniform(program, "u_bend", material.bend)
+        set_uniform(program, "u_is_lens", int(draw.item.is_lens))
         self._run(program, draw)
 
     def _glasses_on_white(
@@ -385,7 +386,7 @@ class Renderer:
         """Visible frame and lens of each pair, float32 (H, W, 2) in 0..1."""
         count = 1 + max((d.item.pair for d in draws), default=-1)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
-        _set_matrix(self._label, "u_camera", scene.camera.matrix)
+        set_matrix(self._label, "u_camera", scene.camera.matrix)
         maps: list[Floats] = []
         for pair in range(count):
             targets.label.use()
@@ -394,7 +395,7 @@ class Renderer:
                 mine = draw.item.pair == pair
                 lens = mine and draw.item.is_lens
                 label = (float(mine and not lens), float(lens), 0.0, 1.0)
-                _set(self._label, "u_label", label)
+                set_uniform(self._label, "u_label", label)
                 self._run(self._label, draw)
             self._ctx.copy_framebuffer(targets.label_resolved, targets.label)
             raw = np.frombuffer(targets.label_resolved.read(components=2), np.uint8)
@@ -403,44 +404,6 @@ class Renderer:
                 np.flipud(raw.reshape(height, width, 2)).astype(np.float32) / np.float32(255)
             )
         return maps
-
-
-def _padding(part: str) -> str:
-    return f"{int(part[:-1]) * 4}x"
-
-
-def _set(program: moderngl.Program, name: str, value: Any) -> None:
-    """Set a uniform; the compiler drops those that a shader does not use."""
-    if name not in program:
-        return
-    if isinstance(value, np.ndarray):
-        program[name].write(np.ascontiguousarray(value, np.float32).tobytes())  # type: ignore[union-attr]
-    else:
-        program[name].value = value  # type: ignore[union-attr]
-
-
-def _set_matrix(program: moderngl.Program, name: str, matrix: npt.NDArray[np.float64]) -> None:
-    if name in program:
-        program[name].write(_columns(matrix))  # type: ignore[union-attr]
-
-
-def _columns(matrix: npt.NDArray[np.float64]) -> bytes:
-    return np.ascontiguousarray(matrix.T, np.float32).tobytes()
-
-
-def _set_material(program: moderngl.Program, material: Material, on_set: bool) -> None:
-    _set(program, "u_base", material.base)
-    _set(program, "u_base2", material.base2)
-    _set(program, "u_pattern", material.pattern)
-    _set(program, "u_pattern_scale", material.pattern_scale)
-    _set(program, "u_roughness", material.roughness)
-    _set(program, "u_metallic", material.metallic)
-    _set(program, "u_glow", material.glow)
-    mode = 0 if material.texture is None else (2 if on_set else 1)
-    _set(program, "u_texture_mode", mode)
-    _set(program, "u_texture_scale", material.texture_scale)
-    turn = material.texture_turn
-    _set(program, "u_texture_turn", (float(np.cos(turn)), float(np.sin(turn))))
 
 
 def _extent(item: Item, camera: Camera) -> tuple[int, int, int, int]:
@@ -461,100 +424,3 @@ def _distance(item: Item, eye: npt.NDArray[np.float64]) -> float:
 def _read(source: moderngl.Framebuffer, size: tuple[int, int]) -> Floats:
     raw = np.frombuffer(source.read(components=4, dtype="f2"), np.float16)
     return np.ascontiguousarray(np.flipud(raw.reshape(*size, 4)).astype(np.float32))
-
-
-def _white_balance(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Gains of red, green and blue: mostly near neutral, now and then a strong cast."""
-    spread = float(rng.choice([0.02, 0.06, 0.16], p=[0.45, 0.4, 0.15]))
-    warm, green = rng.normal(0, spread), rng.normal(0, spread / 2)
-    return float(1 + warm), float(1 + green), float(1 - warm)
-
-
-_DARKEST = 0.1
-"""Median brightness (linear) below which a camera's meter would lengthen the exposure."""
-
-
-def _metered(scene: Scene, picture: Floats) -> float:
-    """The scene's exposure, lengthened as automatic cameras do where all is dark."""
-    luma = picture[::8, ::8, :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    shown = max(float(np.median(luma)) * scene.exposure, 1e-3)
-    return scene.exposure * float(np.clip((_DARKEST / shown) ** 0.7, 1.0, 6.0))
-
-
-_PAPER = 0.98
-"""How bright white paper behind the glasses is shown; tone curves never quite reach 1."""
-
-
-def _paper_white(curve: str, exposure: float, gains: tuple[float, float, float]) -> float:
-    """The linear value that a tone curve shows as `_PAPER`."""
-    ramp = np.linspace(0, 8, 4000, dtype=np.float32)
-    shown = sensor.expose(np.repeat(ramp[None, :, None], 3, axis=2), curve=curve)[0, :, 0]
-    return float(np.interp(_PAPER, shown, ramp)) / exposure / min(gains)
-
-
-def _develop(
-    scene: Scene,
-    picture: Floats,
-    clean: Floats | None,
-    white: float,
-    maps: list[Floats],
-    rng: np.random.Generator,
-    curve: str,
-    gains: tuple[float, float, float],
-) -> Sample:
-    """From linear light to the camera's file; labels go through the same lens."""
-    settings = sensor.random_settings(rng)
-    height, width = scene.camera.size
-    stack = list(maps)
-    if clean is not None:
-        stack.append(clean[..., :3])
-    planes = np.dstack(stack) if stack else np.zeros((height, width, 1), np.float32)
-    rgb = picture[..., :3]
-    if scene.aperture > 0:
-        depth = np.clip(picture[..., 3], 1.0, 5000.0)
-        rgb, planes = sensor.depth_of_field(rgb, planes, depth, scene.focus, scene.aperture)
-    rgb, planes = sensor.smear(rgb, planes, settings)
-    image = sensor.photograph(sensor.expose(rgb, scene.exposure, gains, curve), rng, settings)
-    instances = tuple(_instances(planes[..., 2 * i : 2 * i + 2] for i in range(len(maps))))
-    cutout = np.zeros((height, width, 4), np.uint8)
-    if clean is not None:
-        alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
-        colour = planes[..., -3:]
-        solid = alpha[..., None] > 0.02
-        colour = np.where(
-            solid,
-            (colour - (1 - alpha[..., None]) * white) / np.maximum(alpha, 0.02)[..., None],
-            white,
-        )
-        shown = sensor.expose(
-            np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve
-        )
-        cutout[..., :3] = np.rint(np.minimum(shown / _PAPER, 1) * 255)
-        cutout[..., 3] = np.rint(alpha * 255)
-    return Sample(scene.seed, image, instances, cutout, scene.tags)
-
-
-def _instances(maps: Iterable[Floats]) -> Iterable[Instance]:
-    for pair in maps:
-        frame, lens = (np.rint(np.clip(pair[..., i], 0, 1) * 255).astype(np.uint8) for i in (0, 1))
-        whole = (frame.astype(np.uint16) + lens) > 127
-        if whole.sum() < 16:
-            continue
-        yield Instance(frame, lens, _box(whole), _lens_boxes(lens > 127))
-
-
-def _box(mask: npt.NDArray[np.bool_]) -> Box:
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-
-
-def _lens_boxes(mask: npt.NDArray[np.bool_]) -> tuple[Box, ...]:
-    """Boxes of the two largest lens areas; slivers cut off by a temple do not count."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])
-    boxes = []
-    for i in order[:2]:
-        x, y, w, h, area = (int(v) for v in stats[i])
-        if area >= 0.15 * stats[order[0], cv2.CC_STAT_AREA] and area >= 12:
-            boxes.append((float(x), float(y), float(x + w), float(y + h)))
-    return tuple(boxes)

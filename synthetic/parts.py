@@ -1,0 +1,16 @@
+"""What glasses are built of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synthetic import mesh as m
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A mesh with the name of the material slot that it wears; lenses are labelled apart."""
+
+    mesh: m.Mesh
+    slot: str
+    is_lens: bool = False
