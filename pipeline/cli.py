@@ -8,6 +8,7 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -222,4 +223,7 @@ def _stop(reason: str) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
+    # Threads that wait should sleep: spinning, as is the default, wastes the cores that decode.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     app()

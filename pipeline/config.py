@@ -32,11 +32,13 @@ class DetectorConfig(_Section):
     """"embedded", or the path of a `.pt` or `.safetensors` file."""
     device: str = "auto"
     """"auto" takes a CUDA GPU where there is one; else "cpu", "cuda:0", ..."""
-    size: int = Field(640, ge=64, le=4096, multiple_of=32)
-    """Pixels of the letterboxed side."""
+    size: int = Field(384, ge=64, le=4096, multiple_of=32)
+    """Pixels of the letterboxed side; the embedded weights were trained at this size."""
     confidence: float = Field(0.25, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
+    merge: float = Field(0.35, ge=0.0, le=1.0)
+    """Boxes that share more than this much of the smaller one are pieces of one pair."""
     select: Literal["all", "best"] = "all"
     """Cut out every pair above the confidence, or the surest alone."""
 
@@ -56,6 +58,10 @@ class SegmenterConfig(_Section):
     """The compact network's input has at least this side, in pixels ..."""
     largest: int = Field(1024, ge=128, le=4096, multiple_of=64)
     """... and at most this."""
+    coarse: int | None = Field(320, ge=128, le=4096, multiple_of=64)
+    """Side of a first, coarse look whose mask guides the compact network; null for one look."""
+    mirror: bool = False
+    """Also ask of the mirrored crop and take the mean, at twice the time."""
 
 
 class RefineConfig(_Section):

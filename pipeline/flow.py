@@ -11,6 +11,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.errors import WeightsError as DetectorWeightsError
+from detector.merge import merge_pieces
 from detector.types import EYEGLASSES, Detections
 from pipeline.compose import over_white
 from pipeline.config import Config, ReviewConfig, resolve_device
@@ -72,7 +73,7 @@ class Flow:
         return FlowResult(pairs, matte, canvas, quality, flags, clock.seconds)
 
     def _choose(self, found: Detections) -> Detections:
-        pairs = found.only(EYEGLASSES)
+        pairs = merge_pieces(found.only(EYEGLASSES), self.config.detector.merge)
         if self.config.detector.select == "best" and len(pairs) > 1:
             pairs = Detections(pairs.boxes[:1], pairs.scores[:1], pairs.labels[:1])
         return pairs

@@ -48,6 +48,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def bind(threads: int) -> None:
     """Keep this process to `threads` cores, as a machine with so many would."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    # As on the command line, see pipeline.cli.main.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 

@@ -20,6 +20,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # Read when torch is loaded. Threads that spin while they wait cost ten times the work where
@@ -116,7 +118,15 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
             "opencv": cv2.__version__,
         },
         "device": str(run.device),
+        "credits": sorted({line for root in options.data for line in credits_of(root)}),
     }
+
+
+def credits_of(root: Path) -> list[str]:
+    """Whom the material in a dataset's scenes has to be credited to, by its `dataset.yaml`."""
+    card = root / "dataset.yaml"
+    content = yaml.safe_load(card.read_text()) if card.is_file() else {}
+    return [str(line) for line in content.get("credits", [])]
 
 
 def commit() -> str:

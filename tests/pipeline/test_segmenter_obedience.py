@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not EMBEDDED.is_file(), reason="no embedded weights in this checkout"),
 ]
-FIRST_SEED, SCENES = 910_000, 5
+FIRST_SEED, SCENES = 20_910_000, 5
 HALF = (288, 512)
 
 
