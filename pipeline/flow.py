@@ -64,6 +64,9 @@ class Flow:
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("segment"):
             masks = self.segmenter.segment(photo, [Prompt(box=box) for box in pairs.boxes])
+            pairs, masks = confirmed(pairs, masks, self.config.detector.confidence)
+        if not len(pairs):
+            return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
             matte = self._matte(photo, masks, pairs)
         with clock("compose"):
@@ -86,6 +89,22 @@ class Flow:
             union = one if union is None else unite(union, one)
         assert union is not None  # process() returns before this when there are no pairs
         return Matte(*union)
+
+
+def confirmed(pairs: Detections, masks: Masks, least: float) -> tuple[Detections, Masks]:
+    """Keep the pairs of which both networks together are sure enough.
+
+    The segmenter is a second opinion: where the detector is unsure and the segmenter expects a
+    poor mask, there are no glasses. Score times quality has to reach `least`.
+    """
+    sure = pairs.scores * masks.quality >= least
+    if sure.all():
+        return pairs, masks
+    lenses = None if masks.lenses is None else masks.lenses[sure]
+    return (
+        Detections(pairs.boxes[sure], pairs.scores[sure], pairs.labels[sure]),
+        Masks(masks.masks[sure], masks.quality[sure], lenses),
+    )
 
 
 def unite(first: tuple[Floats, Bytes], second: tuple[Floats, Bytes]) -> tuple[Floats, Bytes]:

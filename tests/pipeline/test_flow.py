@@ -94,9 +94,30 @@ def test_a_mask_that_hardly_fills_its_box_is_flagged(toy: Toy) -> None:
 
 
 def test_with_several_pairs_a_flag_says_which(toy: Toy) -> None:
+    # The same place twice: without merging, these are two pairs.
     detector = FakeDetector([(*toy.box, 0.9, 0), (*toy.box, 0.3, 0)])
-    (flag,) = make(detector).process(toy.photo()).flags
+    (flag,) = make(detector, None, "detector.merge=1.0").process(toy.photo()).flags
     assert flag.endswith("(pair 2)")
+
+
+def test_pieces_of_one_pair_are_cut_out_once(toy: Toy, fake_segmenter: FakeSegmenter) -> None:
+    x0, y0, x1, y1 = toy.box
+    front = (x0, y0, (x0 + x1) / 2, y1)
+    detector = FakeDetector([(*front, 0.9, 0), (*toy.box, 0.5, 0)])
+    make(detector, fake_segmenter).process(toy.photo())
+    assert [tuple(p.box) for p in fake_segmenter.prompts if p.box is not None] == [toy.box]
+
+
+@pytest.mark.parametrize(
+    ("score", "quality", "found"), [(0.4, 0.5, False), (0.9, 0.5, True), (0.4, 0.9, True)]
+)
+def test_the_segmenter_is_a_second_opinion(
+    toy: Toy, score: float, quality: float, found: bool
+) -> None:
+    detector = FakeDetector([(*toy.box, score, 0)])
+    result = make(detector, FakeSegmenter(quality=quality)).process(toy.photo())
+    assert (result.matte is not None) is found
+    assert len(result.detections) == int(found)
 
 
 def test_where_pairs_overlap_the_denser_one_gives_the_colour() -> None:
