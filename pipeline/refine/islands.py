@@ -148,7 +148,10 @@ def _bridge(kept: Bools, piece: _Piece, rgb: Bytes, longest: float) -> None:
     gap = float(gaps.min())
     if not 1 < gap <= longest:
         return
-    start = piece.points[gaps <= gap + 1].mean(axis=0)
+    # The middle of the nearest end; a piece may be as near with its other end, far from here.
+    nearest = piece.points[int(gaps.argmin())]
+    beside = np.linalg.norm(piece.points - nearest, axis=1) <= piece.width + 1
+    start = piece.points[(gaps <= gap + 1) & beside].mean(axis=0)
     goal = _nearest(kept, start, gap + 1)
     strip = np.zeros(kept.shape, np.uint8)
     first, last = ((round(float(x)), round(float(y))) for x, y in (start, goal))

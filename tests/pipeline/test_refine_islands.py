@@ -96,3 +96,15 @@ def test_other_glasses_outside_the_box_go_even_if_larger() -> None:
 @pytest.mark.parametrize("mask", [np.zeros(SIZE, bool), front()])
 def test_one_piece_or_none_is_left_alone(mask: np.ndarray) -> None:
     assert np.array_equal(drop_islands(mask, BOX, photo(mask)), mask)
+
+
+def test_a_piece_as_near_with_both_its_ends_is_bridged_without_fault() -> None:
+    mask = np.zeros((200, 400), bool)
+    mask[20:180, 20:60] = mask[20:180, 340:380] = True
+    mask[20:60, 20:380] = True
+    mask[150:153, 66:334] = True  # a temple between two legs, five pixels short of each
+    rgb = np.where(mask[..., None], 20, 220).astype(np.uint8).repeat(3, axis=2)
+    rgb[150:153, 60:340] = 20
+    kept = drop_islands(mask, (20, 20, 380, 180), rgb)
+    assert kept[151, 200]
+    assert kept[151, 62] or kept[151, 337]
