@@ -178,7 +178,9 @@ vec3 albedo() {
                                       : v_position.xz / u_texture_scale;
         uv = vec2(uv.x * u_texture_turn.x - uv.y * u_texture_turn.y,
                   uv.x * u_texture_turn.y + uv.y * u_texture_turn.x);
-        vec4 t = texture(u_texture, uv);
+        // Wrapped by hand: next to the horizon of a large plane uv has no bounds, and there the
+        // anisotropic filter of the software renderer never ends.
+        vec4 t = textureGrad(u_texture, fract(uv), dFdx(uv), dFdy(uv));
         base = u_texture_mode == 1 ? mix(base, t.rgb, t.a) : base * t.rgb;
     }
     return base;

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from synthetic.assets import Assets
+from synthetic.camera import Camera
 from synthetic.renderer import Renderer
 from synthetic.sample import Sample
+from synthetic.scene import sample_scene
 
 SIZE = (256, 320)
 SEEDS = (1, 3, 6)
@@ -90,6 +95,41 @@ def test_a_cutout_is_left_out_on_request_and_the_photo_stays_the_same(renderer: 
     with_it, without = (renderer.render(3, SIZE, cutout=c) for c in (True, False))
     np.testing.assert_array_equal(with_it.image, without.image)
     assert without.cutout.max() == 0
+
+
+def _draw_to_the_horizon() -> None:
+    """Draw a textured surface with a camera close above it, as one seed in a thousand does."""
+    matrix = np.array(
+        [
+            [1.65763632, -0.00639811, -0.36233034, -106.909257],
+            [-0.23541177, 1.68555824, -0.85526149, 298.721283],
+            [-0.27407372, -0.00910825, -0.96442689, 362.655955],
+            [-0.27334777, -0.00908412, -0.96187238, 394.346177],
+        ]
+    )
+    eye = np.array([145.146676, 29.999392, 368.446112])
+    camera = Camera(eye, matrix[3, :3], matrix, 326.941010, (704, 704))
+    scene = sample_scene(7, Assets(), camera.size, with_glasses=False)
+    texture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    items = tuple(
+        replace(i, material=replace(i.material, texture=texture, texture_scale=50.0))
+        if i.surface
+        else i
+        for i in scene.items
+    )
+    Renderer(Assets()).draw(replace(scene, items=items, camera=camera))
+
+
+def test_a_textured_surface_up_to_the_horizon_is_drawn_in_finite_time(renderer: Renderer) -> None:
+    # A process of its own: the driver that never ends cannot be interrupted.
+    process = multiprocessing.get_context("spawn").Process(target=_draw_to_the_horizon)
+    process.start()
+    process.join(timeout=90)
+    hangs = process.is_alive()
+    process.kill()
+    process.join()
+    assert not hangs
+    assert process.exitcode == 0
 
 
 @pytest.mark.slow
