@@ -85,7 +85,7 @@ def _lighting(config: AugmentationConfig) -> list[Any]:
             ],
             p=config.lighting,
         ),
-        A.RandomShadow(shadow_roi=(0, 0, 1, 1), num_shadows_limit=(1, 2), p=config.lighting / 4),
+        A.RandomShadow(shadow_roi=(0, 0, 1, 1), num_shadows_limit=(1, 1), p=config.lighting / 10),
     ]
 
 

@@ -25,9 +25,11 @@ class AugmentationConfig(_Strict):
     """Brightness, gamma, contrast, colour cast, shadow."""
     camera: float = Field(0.3, ge=0, le=1)
     """Noise, blur, JPEG, loss of resolution, grey."""
-    scale: float = Field(0.5, ge=0, le=1)
+    scale: float = Field(0.4, ge=0, le=1)
     """The picture becomes smaller or larger."""
-    smallest: float = Field(0.3, gt=0, le=1)
+    zoom: float = Field(0.3, ge=0, le=1)
+    """Only a part of the picture around glasses is seen, at its own resolution."""
+    smallest: float = Field(0.45, gt=0, le=1)
     """Least size after scaling, as a fraction."""
     largest: float = Field(1.3, ge=1, le=3)
     """Greatest size after scaling; what sticks out is cut off."""
@@ -35,7 +37,7 @@ class AugmentationConfig(_Strict):
     flip: float = Field(0.5, ge=0, le=1)
     rotation: float = Field(8.0, ge=0, le=45)
     """Greatest rotation in degrees; boxes grow slack with it, so keep it small."""
-    mosaic: float = Field(0.3, ge=0, le=1)
+    mosaic: float = Field(0.15, ge=0, le=1)
     """Four pictures in one."""
 
 
@@ -54,6 +56,8 @@ class TrainingConfig(_Strict):
     warmup_steps: int = Field(150, ge=0)
     seed: int = Field(0, ge=0)
     device: str = "cpu"
+    precision: Literal["auto", "float32", "mixed"] = "auto"
+    """mixed: convolutions in 16 bits; auto: where the device has instructions for it."""
     workers: int = Field(1, ge=0)
     cache: Literal["ram", "none"] = "ram"
     val_period: int = Field(5, ge=1)

@@ -71,3 +71,17 @@ def letterbox(rgb: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], 
     columns = slice(offset[1], offset[1] + resized[1])
     canvas[rows, columns] = resize(rgb, resized)
     return canvas, Placement(size, resized, offset)
+
+
+def square_within(
+    x: float, y: float, side: float, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The square (x0, y0, x1, y1) around a point, whole pixels, moved into a photo (H, W); where
+    the photo is shorter than the square, the part ends with the photo."""
+    height, width = size
+    ends = []
+    for centre, length in ((x, width), (y, height)):
+        start = int(max(0.0, min(centre - side / 2, length - side)))
+        ends.append((start, min(length, start + max(1, round(side)))))
+    (x0, x1), (y0, y1) = ends
+    return x0, y0, x1, y1

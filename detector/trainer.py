@@ -86,7 +86,7 @@ def trainer_settings(config: TrainingConfig, run: Path, architecture: str) -> di
         "workers": config.workers,
         "cache": "ram" if config.cache == "ram" else False,
         "freeze": config.freeze or None,
-        "amp": config.device != "cpu",
+        "amp": mixed_precision(config) and config.device != "cpu",
         "val": False,  # EyewearTrainer decides at the end of each epoch
         "plots": False,
         "verbose": False,
@@ -99,6 +99,13 @@ def trainer_settings(config: TrainingConfig, run: Path, architecture: str) -> di
         "augmentations": build_augmentation(augmentation),
         **dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "degrees", "shear", "fliplr", "flipud"), 0.0),
     }
+
+
+def mixed_precision(config: TrainingConfig) -> bool:
+    """Whether to compute in 16 bits: asked for, or the device has instructions for it."""
+    if config.precision != "auto":
+        return config.precision == "mixed"
+    return config.device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class EyewearTrainer(DetectionTrainer):
@@ -114,6 +121,7 @@ class EyewearTrainer(DetectionTrainer):
     """
 
     # ultralytics' own attributes, whose types it leaves to guessing.
+    amp: bool
     args: Any
     epoch: int
     epochs: int
@@ -160,6 +168,7 @@ class EyewearTrainer(DetectionTrainer):
         """The examples of one part."""
         return EyewearDataset(
             self.examples[img_path],
+            zoom=self.config.augmentation.zoom,
             data=self.data,
             imgsz=self.args.imgsz,
             batch_size=batch,
@@ -193,6 +202,12 @@ class EyewearTrainer(DetectionTrainer):
         last = self.config.lrf
         progress = self.budget.progress(self.epochs_done())
         return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def _setup_train(self) -> None:
+        super()._setup_train()  # type: ignore[no-untyped-call]
+        # ultralytics' switch is for GPUs and brings a gradient scaler, which bfloat16, all that
+        # processors have, does without. Here it only opens autocast around the forward pass.
+        self.amp = mixed_precision(self.config)
 
     def _setup_scheduler(self) -> None:
         self.lf = self.learning_rate_factor

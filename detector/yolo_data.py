@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,8 @@ from detector import quiet  # noqa: F401  (before ultralytics)
 from detector.augmentation import with_boxes
 from detector.dataset import Example
 from detector.errors import DatasetError
-from detector.letterbox import fit_size, resize
+from detector.letterbox import fit_size, resize, square_within
+from detector.types import EYEGLASSES
 
 # isort: split
 from ultralytics.data.augment import Albumentations
@@ -37,8 +39,8 @@ class EyewearDataset(YOLODataset):
     im_hw: Any
     imgsz: Any
 
-    def __init__(self, examples: Sequence[Example], **settings: Any) -> None:
-        self.examples = list(examples)
+    def __init__(self, examples: Sequence[Example], zoom: float = 0.0, **settings: Any) -> None:
+        self.examples, self.zoom = list(examples), zoom
         super().__init__(img_path="", **settings)
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
@@ -60,6 +62,29 @@ class EyewearDataset(YOLODataset):
             }
             for example in self.examples
         ]
+
+    def get_image_and_label(self, index: int) -> dict[str, Any]:
+        """Picture and label; with the chance `zoom`, of a part of the picture around glasses."""
+        if not self.augment or random.random() >= self.zoom:
+            label: dict[str, Any] = super().get_image_and_label(index)
+            return label
+        bgr = read_bgr(Path(self.im_files[index]))
+        example = self.examples[index]
+        window = zoom_window(example, (bgr.shape[0], bgr.shape[1]))
+        x0, y0, x1, y1 = window
+        part, labels, boxes = bgr[y0:y1, x0:x1], *boxes_within(example, bgr.shape, window)
+        small = resize(part, fit_size((part.shape[0], part.shape[1]), self.imgsz))
+        label = self.labels[index] | {
+            "cls": labels.astype(np.float32).reshape(-1, 1),
+            "bboxes": boxes,
+            "img": small,
+            "ori_shape": part.shape[:2],
+            "resized_shape": small.shape[:2],
+            "ratio_pad": (small.shape[0] / part.shape[0], small.shape[1] / part.shape[1]),
+        }
+        del label["shape"]
+        updated: dict[str, Any] = self.update_labels_info(label)
+        return updated
 
     def load_image(
         self, i: int, rect_mode: bool = True, resize_short: bool = False
@@ -93,6 +118,40 @@ class EyewearDataset(YOLODataset):
             if isinstance(transform, Albumentations) and transform.transform is not None:
                 transform.transform = with_boxes(transform.transform.transforms)
         return transforms
+
+
+def zoom_window(example: Example, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A square part (x0, y0, x1, y1) of a picture (H, W), pixels: around one of its glasses, which
+    fill 40 to 90 % of it, or anywhere. What the detector's second look sees, and more."""
+    height, width = size
+    glasses = example.boxes[example.labels == EYEGLASSES]
+    if len(glasses):
+        x, y, w, h = random.choice(glasses.tolist())
+        longest = max(w * width, h * height)
+        side = longest / random.uniform(0.4, 0.9)
+        slack = (side - longest) / 2
+        x, y = x * width + random.uniform(-slack, slack), y * height + random.uniform(-slack, slack)
+    else:
+        side = random.uniform(0.25, 0.8) * max(size)
+        x, y = random.uniform(0, width), random.uniform(0, height)
+    return square_within(x, y, max(side, 32.0), size)
+
+
+def boxes_within(
+    example: Example, shape: tuple[int, ...], window: tuple[int, int, int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels and normalised xywh boxes in a part of a picture; those with less than a quarter of
+    their area left are dropped."""
+    x0, y0, x1, y1 = window
+    scale = np.array([shape[1], shape[0]] * 2, np.float32)
+    centre, half = example.boxes[:, :2], example.boxes[:, 2:] / 2
+    corners = np.concatenate([centre - half, centre + half], 1) * scale
+    cut = corners.clip((x0, y0, x0, y0), (x1, y1, x1, y1))
+    area, left = (np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1) for c in (corners, cut))
+    seen = left >= 0.25 * np.maximum(area, 1e-6)
+    cut = (cut[seen] - (x0, y0, x0, y0)) / ((x1 - x0, y1 - y0) * 2)
+    boxes = np.concatenate([(cut[:, :2] + cut[:, 2:]) / 2, cut[:, 2:] - cut[:, :2]], 1)
+    return example.labels[seen], boxes.astype(np.float32)
 
 
 def read_bgr(path: Path) -> NDArray[np.uint8]:
