@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -63,6 +64,12 @@ class YoloDetector:
         model = build(checkpoint, str(weights))
         self._model = model.fuse(verbose=False).to(self._device).eval()  # type: ignore[operator]
         self._lock = threading.Lock()  # the detection head keeps the anchors of the last input
+
+    def at(self, size: int) -> YoloDetector:
+        """The same network with another `size`; the weights are shared, not loaded again."""
+        twin = copy.copy(self)
+        twin.size = size
+        return twin
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Boxes in one photo.

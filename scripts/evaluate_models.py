@@ -1,0 +1,145 @@
+"""Measure detector, segmenter and both together on a labelled rendered dataset.
+
+    python scripts/evaluate_models.py DATA [--config FILE] [--set KEY=VALUE ...] [--json FILE]
+
+DATA is what scripts/make_dataset.py writes. Detector: average precision down to a confidence of
+0.01; recall, false finds and silence on empty scenes at the configured one. Segmenter: IoU of the
+glasses, asked with the truth's own boxes. Together: what `eyecut run` cuts out of each scene,
+against all glasses in it; a scene without glasses counts as silent where nothing is cut out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from detector.errors import DetectorError  # noqa: E402
+from pipeline.errors import EyecutError  # noqa: E402
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.flow import Flow
+    from pipeline.segmenter.samples import Scene
+
+LEAST_PIXELS = 30  # pairs of which less is seen have no IoU worth the name
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--config", default="default")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--count", type=int, help="only the first so many scenes")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    return parser.parse_args(argv)
+
+
+def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> dict[str, Any]:
+    """All figures; `faint` is `config` with the detector's confidence lowered for the AP."""
+    from detector.dataset import read_dataset
+    from detector.metrics import evaluate_examples
+    from pipeline.flow import DETECTORS, build
+    from pipeline.segmenter.samples import list_scenes
+
+    dataset = read_dataset(data)
+    examples = dataset.examples[:count]
+    named = {example.image.name for example in examples}
+    scenes = [scene for scene in list_scenes(data) if scene.image.name in named]
+    detector = evaluate_examples(
+        DETECTORS[faint.detector.kind](faint),
+        examples,
+        dataset.labelled,
+        config.detector.confidence,
+    )
+    return {"detector": detector, **evaluate_masks(build(config), scenes)}
+
+
+def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
+    """The segmenter with the truth's boxes, and the whole flow."""
+    from pipeline.segmenter.samples import read_scene
+    from pipeline.types import Photo, Prompt
+
+    asked: list[float] = []
+    cut: list[float] = []
+    silent: list[bool] = []
+    for scene in scenes:
+        rgb, masks = read_scene(scene)
+        photo = Photo(scene.image.stem, rgb)
+        truths = [mask.sum(axis=2, dtype=np.int32) > 127 for mask in masks]
+        truths = [truth for truth in truths if truth.sum() >= LEAST_PIXELS]
+        if truths:
+            prompts = [Prompt(box=box_of(truth)) for truth in truths]
+            found = flow.segmenter.segment(photo, prompts).masks
+            asked += [iou(one, truth) for one, truth in zip(found, truths, strict=True)]
+        matte = flow.process(photo).matte
+        if masks:
+            nothing = np.zeros(photo.size, np.bool_)
+            answer = nothing if matte is None else matte.alpha > 0.5
+            cut.append(iou(answer, np.any(truths, axis=0) if truths else nothing))
+        else:
+            silent.append(matte is None)
+    return {"segmenter": summary(asked), "together": {**summary(cut), "silent": share(silent)}}
+
+
+def box_of(mask: np.ndarray) -> np.ndarray:
+    """float32 (4,) xyxy around a mask (H, W)."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two masks; 1 where both are empty."""
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else 1.0
+
+
+def summary(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, median, worst tenth's mean and count."""
+    if not values:
+        return {"iou": None, "median": None, "worst_tenth": None, "count": 0}
+    ordered = np.sort(values)
+    tenth = ordered[: max(1, len(ordered) // 10)]
+    return {
+        "iou": float(ordered.mean()),
+        "median": float(np.median(ordered)),
+        "worst_tenth": float(tenth.mean()),
+        "count": len(ordered),
+    }
+
+
+def share(values: Sequence[bool]) -> float | None:
+    """Share of True."""
+    return sum(values) / len(values) if values else None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 measured, 2 weights, data or configuration cannot be used."""
+    options = parse(argv)
+    from pipeline.config import load_config
+
+    try:
+        config = load_config(options.config, options.set)
+        faint = load_config(options.config, [*options.set, "detector.confidence=0.01"])
+        figures = evaluate(options.data, config, faint, options.count)
+    except (EyecutError, DetectorError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
