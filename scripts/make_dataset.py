@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 # Before numpy is loaded, here and in the workers: they share the cores already.
@@ -26,7 +27,7 @@ from synthetic.errors import SyntheticError  # noqa: E402
 from synthetic.production import Order, produce  # noqa: E402
 
 
-def _arguments() -> argparse.Namespace:
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -43,12 +44,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs-share", type=float, default=0.15, help="with 2 or 3 pairs")
     parser.add_argument("--cutouts", action="store_true", help="write the cut-outs as well")
     parser.add_argument("--minutes", type=float, help="start no scene after so long")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def main() -> int:
     """Render, print how it went, return the exit status."""
-    given = _arguments()
+    given = parse()
     first = SPLIT_SEEDS[given.split] + given.seed
     try:
         order = Order(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +19,7 @@ from detector.config import load_training_config  # noqa: E402
 from detector.errors import DetectorError, TrainingError  # noqa: E402
 
 
-def _arguments() -> argparse.Namespace:
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -41,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--install", type=Path, metavar="DIR", help="also copy the export there, replacing weights"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def _report(line: str) -> None:
@@ -69,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> Path:
 
 def main() -> int:
     """Exit status: 0 exported, 2 could not start or go on, 130 stopped by the keyboard."""
-    arguments = _arguments()
+    arguments = parse()
     try:
         weights = _run(arguments)
         if arguments.install:

@@ -83,3 +83,32 @@ def test_the_benchmarks_photo_has_the_size_asked_for(tmp_path: Path) -> None:
     height, width = script("benchmark").prepare(tmp_path / "a.png", 0.5, tmp_path / "in", 2)
     assert height * width == pytest.approx(500_000, rel=0.01)
     assert len(list((tmp_path / "in").iterdir())) == 2
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_retraining_asks_the_other_scripts_for_what_they_offer(
+    tmp_path: Path, device: str, begun: bool
+) -> None:
+    retrain = script("retrain")
+    if begun:
+        for path in ("detector/run.json", "segmenter/checkpoint.pt"):
+            (tmp_path / path).parent.mkdir()
+            (tmp_path / path).touch()
+    options = retrain.parse([str(tmp_path), "--device", device, "--minutes", "detector=1.5"])
+    assert options.minutes["detector"] == 1.5
+    for plan in retrain.STAGES.values():
+        for path, *arguments in plan(options):
+            script(Path(path).stem).parse(arguments)  # exits where it does not understand
+
+
+def test_masks_are_boxed_and_compared() -> None:
+    evaluate = script("evaluate_models")
+    one, other = np.zeros((2, 20, 30), bool)
+    one[5:10, 10:20] = True
+    other[5:10, 15:25] = True
+    assert evaluate.box_of(one).tolist() == [10, 5, 20, 10]
+    assert evaluate.iou(one, other) == pytest.approx(1 / 3)
+    assert evaluate.iou(one & other & False, one & False) == 1
+    assert evaluate.summary([0.5, 1.0])["iou"] == 0.75
+    assert evaluate.share([]) is None
