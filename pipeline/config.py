@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ConfigError
+from pipeline.tree import apply_override, read_tree
 
 
 class _Section(BaseModel):
@@ -173,9 +173,9 @@ def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] =
         ConfigError: not found, not YAML, an unknown key, a value that does not fit.
     """
     path = _find(name_or_path)
-    tree = _read(path)
+    tree = read_tree(path)
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -194,39 +194,6 @@ def _find(name_or_path: str | Path) -> Path:
     raise ConfigError(
         f"no configuration named {str(given)!r}: give one of {names}, or a .yaml file"
     )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration {path} is not YAML: {error}") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"configuration {path} must hold sections such as 'detector:'")
-    # An empty section ("refine:") means its defaults.
-    return {key: {} if value is None else value for key, value in tree.items()}
-
-
-def _apply(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise ConfigError(f"--set {override!r}: write it as section.key=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is not YAML") from error
-    node = tree
-    for part in parts[:-1]:
-        inner = node.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override!r}: {part} holds a value, not keys")
-        node = inner
-    node[parts[-1]] = value
 
 
 def _explain(error: ValidationError) -> str:

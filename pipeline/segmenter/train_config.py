@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
 
 from pipeline.errors import ConfigError
+from pipeline.tree import apply_override, read_tree
 
 
 class NetworkConfig(BaseModel):
@@ -77,26 +77,9 @@ def load_train_config(path: Path | None, overrides: Sequence[str] = ()) -> Train
     Raises:
         ConfigError: not found, not YAML, an unknown key or a bad value; names it.
     """
-    tree: dict[str, object] = {}
-    if path is not None:
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"configuration {path} cannot be read: {error}") from error
-        if not isinstance(tree, dict):
-            raise ConfigError(f"configuration {path} must hold keys such as 'rate:'")
+    tree = {} if path is None else read_tree(path)
     for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {override!r}: write it as key=value")
-        node = tree
-        *outer, last = key.strip().split(".")
-        for part in outer:
-            inner = node.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise ConfigError(f"--set {override!r}: {part} holds a value, not keys")
-            node = inner
-        node[last] = yaml.safe_load(text)
+        apply_override(tree, override)
     try:
         return TrainConfig.model_validate(tree)
     except PydanticError as error:

@@ -60,7 +60,7 @@ def test_a_bad_override_is_named(overrides: list[str], words: list[str]) -> None
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("detector: [", "not YAML"), ("- 1\n", "sections"), ("detektor: {}\n", "detector")],
+    [("detector: [", "not YAML"), ("- 1\n", "keys and values"), ("detektor: {}\n", "detector")],
 )
 def test_a_bad_file_is_named(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "bad.yaml"
