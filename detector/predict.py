@@ -17,7 +17,7 @@ from detector.errors import DetectorError
 from detector.letterbox import Placement, letterbox
 from detector.types import Detections, check_photo
 
-_SIZE = 640
+_SIZE = 640  # of weights that do not say at which size they were trained
 _MAX_BATCH = 8  # photos of one shape in one pass: bounds the memory
 _NMS_SECONDS = (
     60.0  # ultralytics drops photos after its time limit; an answer must not depend on it
@@ -47,7 +47,7 @@ class YoloDetector:
         self,
         weights: Path | str = EMBEDDED,
         device: str = "cpu",
-        size: int | None = _SIZE,
+        size: int | None = None,
         confidence: float = 0.25,
         iou: float = 0.6,
     ) -> None:

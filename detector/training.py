@@ -26,7 +26,6 @@ from detector.types import CLASS_NAMES, EYEGLASSES
 
 RUN = "run.json"
 _QUOTED = ("AP50", "AP50-95", "recall")
-_DEPLOYED_SIZE = 640  # the pipeline's default look
 
 
 def train(
@@ -217,15 +216,14 @@ def _data_card(dataset: Dataset) -> dict[str, Any]:
 def _figures(
     weights: Path, config: TrainingConfig, datasets: Sequence[Dataset]
 ) -> dict[str, float | int | None]:
-    """Figures on the validation pictures, at the training size and as the pipeline looks."""
+    """Figures on the validation pictures, at the training size, with one look."""
     figures: dict[str, float | int | None] = {}
     for dataset in datasets:
         prefix = f"{dataset.name}: " if len(datasets) > 1 else ""
         figures[f"{prefix}pictures"] = len(dataset.val)
-        for size in sorted({config.imgsz, _DEPLOYED_SIZE}):
-            detector = YoloDetector(weights, config.device, size, confidence=0.01)
-            found = evaluate_examples(detector, dataset.val, dataset.labelled)
-            named = {f"{n} {kind}": v for n in _QUOTED for kind, v in found[n].items()}
-            named["empty scenes without a find"] = found["empty_silent"]
-            figures.update({f"{prefix}{n} at {size} px": value for n, value in named.items()})
+        detector = YoloDetector(weights, config.device, config.imgsz, confidence=0.01)
+        found = evaluate_examples(detector, dataset.val, dataset.labelled)
+        named = {f"{n} {kind}": v for n in _QUOTED for kind, v in found[n].items()}
+        named["empty scenes without a find"] = found["empty_silent"]
+        figures.update({f"{prefix}{n}": value for n, value in named.items()})
     return figures

@@ -1,6 +1,6 @@
 """Measure a detector on a labelled dataset: AP50, AP50-95, recall, silence on empty scenes.
 
-python scripts/evaluate_detector.py --data DATA [--weights FILE] [--size 640] [--json FILE]
+python scripts/evaluate_detector.py --data DATA [--weights FILE] [--json FILE]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="dataset folder or YAML")
     parser.add_argument("--weights", default="embedded")
-    parser.add_argument("--size", type=int, default=640, help="0: as in training")
+    parser.add_argument("--size", type=int, help="pixels; by default as in training")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--part", default="all", choices=["all", "train", "val"])
     parser.add_argument("--confidence", type=float, default=0.25, help="working threshold")
@@ -31,7 +31,7 @@ def main() -> int:
 
     try:
         detector = YoloDetector(
-            arguments.weights, arguments.device, arguments.size or None, confidence=0.01
+            arguments.weights, arguments.device, arguments.size, confidence=0.01
         )
         figures = evaluate_detector(
             detector, arguments.data, confidence=arguments.confidence, part=arguments.part

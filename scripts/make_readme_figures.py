@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py --json build/figures/benchmark.json
     eyecut evaluate TRUTH OUTPUT --json build/figures/NAME.json      (NAME becomes the row)
-    python scripts/evaluate_detector.py ... --json build/figures/detector.json
+    python scripts/evaluate_models.py DATA --json build/figures/NAME.json
     python scripts/make_readme_figures.py --write
 
 Figures in the README are never typed by hand: the section between its two markers is replaced.
@@ -71,13 +71,31 @@ def quality(folder: Path) -> Iterator[str]:
     yield ""
 
 
-def detector(told: dict[str, Any] | None) -> Iterator[str]:
-    if not told:
+def models(folder: Path) -> Iterator[str]:
+    reports = {path.stem: read(path) for path in sorted(folder.glob("*.json"))}
+    rows = [(name, told) for name, told in reports.items() if told and "together" in told]
+    if not rows:
         return
-    numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
-    yield "The detector (`scripts/evaluate_detector.py`):"
-    yield from ("", table_row(numbers), table_row(["---:"] * len(numbers)))
-    yield from (table_row(f"{value:.4g}" for value in numbers.values()), "")
+    yield (
+        "Rendered scenes of unseen seeds (`scripts/evaluate_models.py`): average precision of the "
+        "detector and its share of empty scenes left alone, IoU of the segmenter asked with the "
+        "true boxes, and both for the whole:"
+    )
+    heads = ["set", "scenes", "AP50", "AP50-95", "silent", "segmenter", "together", "silent"]
+    yield from ("", table_row(heads), table_row(["---"] * len(heads)))
+    for name, told in rows:
+        found, together = told["detector"], told["together"]
+        cells = (
+            found["AP50"].get("eyeglasses"),
+            found["AP50-95"].get("eyeglasses"),
+            found["empty_silent"],
+            told["segmenter"]["iou"],
+            together["iou"],
+            together["silent"],
+        )
+        texts = ("" if value is None else f"{value:.3f}" for value in cells)
+        yield table_row([name, found["pictures"], *texts])
+    yield ""
 
 
 def table_row(cells: Any) -> str:
@@ -110,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
         *set_up(options.venv),
         *speed(read(options.figures / "benchmark.json")),
         *quality(options.figures),
-        *detector(read(options.figures / "detector.json")),
+        *models(options.figures),
     ]
     section = "\n".join(lines)
     print(section or NONE)

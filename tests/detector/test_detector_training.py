@@ -47,7 +47,7 @@ def test_the_export_can_be_used_and_its_card_tells_of_it(run: Path) -> None:
     assert (card["epochs"], card["seed"], card["imgsz"], card["init"]) == (1, 0, 32, "yolo11n.yaml")
     assert card["data"][0]["name"] == "toy"
     assert card["data"][0]["train"] + card["data"][0]["val"] == 24
-    assert {"AP50 mean at 32 px", "recall all at 640 px"} <= card["figures"].keys()
+    assert {"AP50 mean", "recall all"} <= card["figures"].keys()
     assert "ultralytics" in card["packages"]
     text = (run / "export" / "model_card.md").read_text()
     assert card["sha256"] in text

@@ -45,8 +45,13 @@ def test_a_batch_answers_as_single_photos_do(detector: YoloDetector) -> None:
 
 def test_without_a_size_photos_are_looked_at_as_in_training(tmp_path: Path) -> None:
     path = weights_with_names(tmp_path / "w.safetensors", {0: "eyeglasses", 1: "lens"})
-    assert YoloDetector(path, size=None).size == 64
-    assert YoloDetector(path).size == 640
+    assert YoloDetector(path).size == 64
+
+
+def test_another_size_shares_the_network(detector: YoloDetector) -> None:
+    twin = detector.at(96)
+    assert (twin.size, detector.size) == (96, 64)
+    assert len(twin.detect(noise(96, 96, 0)))
 
 
 def test_no_photos_no_answers(detector: YoloDetector) -> None:

@@ -62,6 +62,18 @@ def test_figures_replace_what_stands_between_the_markers(tmp_path: Path) -> None
     assert text.endswith("after\n")
 
 
+def test_figures_of_the_models_leave_out_what_was_not_measured(tmp_path: Path) -> None:
+    found = {"pictures": 3, "AP50": {"eyeglasses": 0.5}, "AP50-95": {"eyeglasses": 0.25}}
+    told = {
+        "detector": {**found, "empty_silent": None},
+        "segmenter": {"iou": 0.75},
+        "together": {"iou": 0.625, "silent": None},
+    }
+    (tmp_path / "rendered.json").write_text(json.dumps(told))
+    lines = list(script("make_readme_figures").models(tmp_path))
+    assert "| rendered | 3 | 0.500 | 0.250 |  | 0.750 | 0.625 |  |" in lines
+
+
 def test_the_readme_has_its_markers() -> None:
     module = script("make_readme_figures")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
