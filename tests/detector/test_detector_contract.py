@@ -51,7 +51,15 @@ def _yolo(weights: Callable[[], Path]) -> Detector:
     return YoloDetector(weights(), size=96, confidence=0.0)
 
 
-ADAPTERS = {"fake": _fake, "yolo": _yolo}
+def _closer(weights: Callable[[], Path]) -> Detector:
+    from detector.closer import CloserLook
+    from detector.predict import YoloDetector
+
+    far = YoloDetector(weights(), size=96, confidence=0.0)
+    return CloserLook(far, far.at(64), confidence=0.0)
+
+
+ADAPTERS = {"fake": _fake, "yolo": _yolo, "closer": _closer}
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
