@@ -28,6 +28,13 @@ class Camera:
         height, width = self.size
         return np.asarray((ndc * [0.5, -0.5] + 0.5) * [width, height])
 
+    def share_in_view(self, points: npt.NDArray[np.float64]) -> float:
+        """Which share of points (N, 3) lies in front of the camera and within the picture."""
+        clip = points @ self.matrix[:, :3].T + self.matrix[:, 3]
+        ahead = clip[:, 3] > 0
+        within = (np.abs(clip[:, :2]) <= clip[:, 3:]).all(axis=1)
+        return float((ahead & within).mean())
+
 
 def look_at(
     eye: npt.NDArray[np.float64], target: npt.NDArray[np.float64], roll: float

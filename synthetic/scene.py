@@ -24,6 +24,7 @@ SET_SHARES = (0.28, 0.12, 0.19, 0.11, 0.1, 0.13, 0.07)
 
 
 MODEL_SHARE = 0.12
+SEEN_SHARE = 0.35  # of a further pair; of less nobody could tell what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def sample_scene(
     items = [Item(t.mesh, t.material, surface=t.surface) for t in things] + pieces
     subject = _subject(rng, pieces, things)
     camera = aim(rng, subject, azimuth, elevation, size, tight=count > 0)
+    items = [item for item in items if item.pair < 1 or _seen(camera, items, item.pair)]
     gain = {"white": rng.uniform(0.95, 1.2), "turntable": rng.uniform(0.9, 1.25)}.get(
         kind, rng.uniform(0.55, 1.3)
     )
@@ -98,7 +100,7 @@ def sample_scene(
         exposure=float(gain),
         focus=camera.distance * float(rng.uniform(0.96, 1.04)),
         aperture=float(blur),
-        tags={"set": kind, "pairs": str(count), **tags},
+        tags={"set": kind, "pairs": str(len({i.pair for i in items} - {-1})), **tags},
     )
 
 
@@ -258,6 +260,12 @@ def _paper(rng: Rng, assets: Assets, kind: str) -> Material:
         shade = float(rng.uniform(0.5, 1.1))
         sheet, base = props.cover(rng, assets), (shade, shade, shade)
     return Material(base, roughness=rough, texture=sheet, texture_scale=scale, texture_turn=turn)
+
+
+def _seen(camera: Camera, items: list[Item], pair: int) -> bool:
+    """Whether enough of a pair is in the picture to photograph it on purpose."""
+    points = np.concatenate([i.mesh.positions for i in items if i.pair == pair])
+    return camera.share_in_view(points.astype(np.float64)) >= SEEN_SHARE
 
 
 def _subject(rng: Rng, pieces: list[Item], things: list[Thing]) -> npt.NDArray[np.float64]:

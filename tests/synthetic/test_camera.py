@@ -12,6 +12,15 @@ from synthetic.camera import aim
 SUBJECT = np.random.default_rng(0).uniform([-70, 0, -140], [70, 45, 0], (200, 3))
 
 
+def test_only_what_is_ahead_and_within_the_picture_is_in_view() -> None:
+    camera = aim(np.random.default_rng(0), SUBJECT, 0.0, 0.3, (400, 600), tight=True)
+    assert camera.share_in_view(SUBJECT) > 0.95
+    behind = camera.eye - 50 * camera.forward + SUBJECT * 0.01
+    beside = SUBJECT + [5000, 0, 0]
+    assert camera.share_in_view(behind) == camera.share_in_view(beside) == 0
+    assert camera.share_in_view(np.concatenate([SUBJECT, beside])) == pytest.approx(0.5, abs=0.03)
+
+
 @given(
     seed=st.integers(0, 10_000),
     azimuth=st.floats(-np.pi, np.pi),

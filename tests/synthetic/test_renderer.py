@@ -91,6 +91,16 @@ def test_several_pairs_are_labelled_apart(renderer: Renderer) -> None:
     assert min((first > 127).sum(), (second > 127).sum()) > 100
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_further_pairs_are_in_the_picture_or_not_in_the_scene(seed: int) -> None:
+    scene = sample_scene(seed, Assets(), SIZE, with_glasses=True, pairs=3)
+    pairs = {item.pair for item in scene.items} - {-1}
+    assert scene.tags["pairs"] == str(len(pairs))
+    for pair in pairs - {0}:
+        points = np.concatenate([i.mesh.positions for i in scene.items if i.pair == pair])
+        assert scene.camera.share_in_view(points.astype(np.float64)) >= 0.35
+
+
 def test_a_cutout_is_left_out_on_request_and_the_photo_stays_the_same(renderer: Renderer) -> None:
     with_it, without = (renderer.render(3, SIZE, cutout=c) for c in (True, False))
     np.testing.assert_array_equal(with_it.image, without.image)
