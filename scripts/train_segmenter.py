@@ -5,7 +5,7 @@
     python scripts/train_segmenter.py --data ROOT --val ROOT --out runs/segmenter --minutes 100
     python scripts/train_segmenter.py ... --resume         # go on after an interruption
 
-Writes OUT/compact.safetensors (float16, best on validation) with its model card, and
+Writes OUT/compact.safetensors (float16) with its model card, and
 OUT/checkpoint.pt. `--embed` also copies weights and card to where the package ships them.
 """
 
@@ -108,7 +108,7 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
         "steps": run.step,
         "crops": run.crops,
         "minutes": round(run.elapsed / 60, 1),
-        "from": options.init.name if options.init else "random weights",
+        "from": run.origin,
         "commit": commit(),
         "settings": run.config.model_dump(mode="json"),
         "versions": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as PydanticError
@@ -68,6 +69,9 @@ class TrainConfig(BaseModel):
     validate_minutes: float = Field(8.0, gt=0)
     validate_count: int = Field(80, ge=1)
     validate_size: int = Field(448, ge=64, multiple_of=64)
+    keep: Literal["last", "best"] = "last"
+    """What is exported at the end. Until then it is the best by validation; at the end of the
+    cosine the last is better, but for the noise of a small validation."""
     network: NetworkConfig = NetworkConfig()
 
 

@@ -29,7 +29,7 @@ from pipeline.segmenter.losses import LossShares, segmentation_loss
 from pipeline.segmenter.samples import Scene, list_scenes
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.validation import Figures, validate
-from pipeline.segmenter.weights_io import load_compact, save_compact
+from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of
 
 PRIOR_LIMIT = 8.0  # mask inputs are logits within this
 CHECKPOINT = "checkpoint.pt"
@@ -50,6 +50,8 @@ class Run:
     elapsed: float = 0.0
     best: float = -1.0
     best_figures: dict[str, float] = field(default_factory=dict)
+    origin: str = "random weights"
+    """What the run started from: a file's name and the start of its SHA-256."""
 
     @property
     def progress(self) -> float:
@@ -69,7 +71,10 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
         model = CompactSam(CompactConfig.from_dict(config.network.model_dump()))
     model = model.to(device).to(memory_format=torch.channels_last)
     average = deepcopy(model).eval().requires_grad_(False)
-    return Run(config, minutes, model, average, make_optimizer(model, config), device)
+    run = Run(config, minutes, model, average, make_optimizer(model, config), device)
+    if init is not None:
+        run.origin = f"{init.name}, SHA-256 {sha256_of(init)[:12]}"
+    return run
 
 
 def seed_all(seed: int) -> None:
@@ -127,7 +132,7 @@ def train(
 ) -> Run:
     """Train until the budget is spent; writes `compact.safetensors` and `checkpoint.pt`.
 
-    The exported weights are the moving average's, the best that validation saw.
+    The exported weights are the moving average's: the last, or the best that validation saw.
     """
     out.mkdir(parents=True, exist_ok=True)
     held_out = [scene for root in val for scene in list_scenes(root) if scene.masks]
@@ -254,12 +259,13 @@ def export_if_best(
     log: Callable[[str], None],
     on_best: Callable[[Run, str], None] | None,
 ) -> None:
-    """Validate the moving average and export it where it is the best so far."""
+    """Validate the moving average and export it where it is the best so far, or the last."""
     figures = Figures.empty()
     if held_out:
         figures = validate(run.average, held_out, run.config)
         log(f"val step {run.step}: {figures.line()}")
-    if held_out and figures.iou <= run.best:
+    last = run.progress >= 1 and run.config.keep == "last"
+    if held_out and figures.iou <= run.best and not last:
         return
     run.best, run.best_figures = figures.iou, figures.to_dict()
     digest = save_compact(run.average, out / "compact.safetensors")
@@ -282,6 +288,7 @@ def save_checkpoint(run: Run, path: Path) -> None:
             "best": run.best,
         },
         "best_figures": run.best_figures,
+        "origin": run.origin,
         "torch_rng": torch.get_rng_state(),
     }
     part = path.with_name(path.name + ".part")
@@ -315,6 +322,7 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
     for name, value in state["numbers"].items():
         setattr(run, name, value)
     run.best_figures = state["best_figures"]
+    run.origin = state.get("origin", "unknown: the checkpoint does not say")
     torch.set_rng_state(state["torch_rng"])
     return run
 
