@@ -32,14 +32,14 @@ class DetectorConfig(_Section):
     """"embedded", or the path of a `.pt` or `.safetensors` file."""
     device: str = "auto"
     """"auto" takes a CUDA GPU where there is one; else "cpu", "cuda:0", ..."""
-    size: int = Field(384, ge=64, le=4096, multiple_of=32)
+    size: int = Field(352, ge=64, le=4096, multiple_of=32)
     """Pixels of the letterboxed side; the embedded weights were trained at this size."""
     closer: int | None = Field(320, ge=64, le=4096, multiple_of=32)
     """Pixels of a second look at a part around each find; None for the first look alone."""
     confidence: float = Field(0.25, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
-    merge: float = Field(0.35, ge=0.0, le=1.0)
+    merge: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that share more than this much of the smaller one are pieces of one pair."""
     select: Literal["all", "best"] = "all"
     """Cut out every pair above the confidence, or the surest alone."""
