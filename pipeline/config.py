@@ -39,7 +39,7 @@ class DetectorConfig(_Section):
     confidence: float = Field(0.25, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
-    merge: float = Field(0.6, ge=0.0, le=1.0)
+    merge: float = Field(0.9, ge=0.0, le=1.0)
     """Boxes that share more than this much of the smaller one are pieces of one pair."""
     select: Literal["all", "best"] = "all"
     """Cut out every pair above the confidence, or the surest alone."""
