@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from detector.card import CARD_NAME, git_commit, package_versions, write_card
-from detector.checkpoint import Checkpoint, class_map, read_checkpoint, write_safetensors
+from detector.checkpoint import (
+    EMBEDDED,
+    EMBEDDED_PATH,
+    Checkpoint,
+    class_map,
+    read_checkpoint,
+    sha256,
+    write_safetensors,
+)
 from detector.config import TrainingConfig
 from detector.dataset import Dataset, Example, read_dataset
 from detector.errors import TrainingError
@@ -61,7 +69,7 @@ def train(
     datasets = [read_dataset(source) for source in data]
     asked = {
         "data": [str(Path(source).resolve()) for source in data],
-        "init": Path(init).name,
+        "init": _origin(init),
         "architecture": start.architecture,
         "config": config.model_dump(),
         "commit": git_commit(Path(__file__).parent),
@@ -139,6 +147,12 @@ def install(weights: Path, folder: Path) -> None:
     card = weights.with_name(CARD_NAME)
     for source in (weights, card, card.with_suffix(".md")):
         shutil.copyfile(source, folder / source.name)
+
+
+def _origin(init: Path | str) -> str:
+    """What a run starts from; a file's name alone would not tell which one."""
+    path = EMBEDDED_PATH if init == EMBEDDED else Path(init)
+    return f"{path.name}, SHA-256 {sha256(path)[:12]}" if path.is_file() else path.name
 
 
 def _train(

@@ -55,6 +55,15 @@ def test_the_export_can_be_used_and_its_card_tells_of_it(run: Path) -> None:
     YoloDetector(weights, size=None).detect(np.zeros((50, 60, 3), np.uint8))
 
 
+def test_a_run_knows_the_weights_it_started_from_by_their_hash(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    path.write_bytes(b"weights")
+    digest = checkpoint.sha256(path)[:12]
+    assert training._origin(path) == f"last.pt, SHA-256 {digest}"
+    assert training._origin("yolo11n.yaml") == "yolo11n.yaml"
+    assert checkpoint.sha256(checkpoint.EMBEDDED_PATH)[:12] in training._origin("embedded")
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path, toy_dataset: Path) -> None:
     digests = [json.loads((run / "export" / CARD_NAME).read_text())["sha256"]]
