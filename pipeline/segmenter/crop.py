@@ -34,9 +34,11 @@ class Window:
         return moved
 
     def inside(self, shape: tuple[int, int]) -> tuple[slice, slice]:
-        """The rows and columns of a photo (H, W) that the window covers."""
-        rows = slice(max(self.y, 0), max(min(self.y + self.side, shape[0]), 0))
-        columns = slice(max(self.x, 0), max(min(self.x + self.side, shape[1]), 0))
+        """The rows and columns of a photo (H, W) that the window covers; empty beside it."""
+        rows, columns = (
+            slice(min(max(start, 0), length), max(min(start + self.side, length), 0))
+            for start, length in ((self.y, shape[0]), (self.x, shape[1]))
+        )
         return rows, columns
 
 

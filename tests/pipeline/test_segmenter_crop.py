@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.segmenter.crop import (
@@ -58,6 +58,8 @@ def test_a_cell_is_at_most_five_pixels_of_a_twelve_megapixel_photo(case: tuple) 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(60, 300), st.integers(60, 300), st.integers(-40, 80), st.integers(-40, 80))
+@example(60, 60, 0, 61)  # below the photo
+@example(60, 60, 61, 61)
 def test_a_mask_survives_the_way_to_the_window_and_back(h: int, w: int, x: int, y: int) -> None:
     window = Window(x, y, 150)
     mask = np.zeros((h, w), np.bool_)
