@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.letterbox import square_within
-from detector.types import EYEGLASSES, Detections, Detector, check_photo
+from detector.types import EYEGLASSES, Detections, Detector, check_photo, overlap
 
 FAINT = 0.03
 """What the first look reports down to: the second one decides."""
@@ -79,11 +79,3 @@ def suppress(found: Detections, iou: float) -> Detections:
         if (overlap(found.boxes[index], found.boxes[rivals]) <= iou).all():
             kept.append(index)
     return Detections(found.boxes[kept], found.scores[kept], found.labels[kept])
-
-
-def overlap(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of one box (4,) with others (N, 4), xyxy: float32 (N,)."""
-    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    common = np.prod(np.maximum(inner, 0), axis=1)
-    area = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return np.asarray(common / (area - common), np.float32)

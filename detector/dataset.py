@@ -44,6 +44,12 @@ class Example:
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
 
+    def corners(self, size: tuple[int, int]) -> NDArray[np.float32]:
+        """The boxes as float32 (N, 4) xyxy in pixels of the picture, (H, W) large."""
+        scale = np.array([size[1], size[0], size[1], size[0]], np.float32)
+        centre, half = self.boxes[:, :2], self.boxes[:, 2:] / 2
+        return np.concatenate([centre - half, centre + half], 1) * scale
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

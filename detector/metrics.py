@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 
 from detector.dataset import Example, read_dataset
 from detector.errors import DatasetError
-from detector.types import CLASS_NAMES, EYEGLASSES, Detections, Detector
+from detector.types import CLASS_NAMES, EYEGLASSES, Detections, Detector, overlap
 
 Truth = tuple[NDArray[np.float32], NDArray[np.int64]]  # boxes xyxy in pixels, labels
 _WIDTHS = {"narrow": (0.0, 0.25), "middle": (0.25, 0.65), "wide": (0.65, 1.01)}
@@ -84,9 +84,7 @@ def _read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def _truth(example: Example, size: tuple[int, int]) -> Truth:
-    scale = np.array([size[1], size[0], size[1], size[0]], np.float32)
-    centre, half = example.boxes[:, :2], example.boxes[:, 2:] / 2
-    return np.concatenate([centre - half, centre + half], 1) * scale, example.labels
+    return example.corners(size), example.labels
 
 
 def _average_precision(
@@ -188,15 +186,7 @@ def _match(glasses: NDArray[np.float32], answers: NDArray[np.float32]) -> list[b
     """Which glasses are answered with IoU >= 0.5; answers, best first, each taken once."""
     matched = [False] * len(glasses)
     for answer in answers:
-        overlaps = [
-            0.0 if done else _iou(g, answer) for g, done in zip(glasses, matched, strict=True)
-        ]
-        if overlaps and max(overlaps) >= 0.5:
-            matched[int(np.argmax(overlaps))] = True
+        overlaps = np.where(matched, 0.0, overlap(answer, glasses))
+        if len(glasses) and overlaps.max() >= 0.5:
+            matched[int(overlaps.argmax())] = True
     return matched
-
-
-def _iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    return shared / float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared)

@@ -143,9 +143,7 @@ def boxes_within(
     """Labels and normalised xywh boxes in a part of a picture; those with less than a quarter of
     their area left are dropped."""
     x0, y0, x1, y1 = window
-    scale = np.array([shape[1], shape[0]] * 2, np.float32)
-    centre, half = example.boxes[:, :2], example.boxes[:, 2:] / 2
-    corners = np.concatenate([centre - half, centre + half], 1) * scale
+    corners = example.corners((shape[0], shape[1]))
     cut = corners.clip((x0, y0, x0, y0), (x1, y1, x1, y1))
     area, left = (np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1) for c in (corners, cut))
     seen = left >= 0.25 * np.maximum(area, 1e-6)

@@ -126,7 +126,8 @@ def collect(work: Path) -> None:
     best.mkdir(parents=True, exist_ok=True)
     for pattern in ("detector/export/*", "segmenter/compact.safetensors", "segmenter/model_card.*"):
         for source in work.glob(pattern):
-            name = source.name if "card" not in source.stem else f"{source.parts[-2]}-{source.name}"
+            run = source.relative_to(work).parts[0]
+            name = f"{run}-{source.name}" if "card" in source.stem else source.name
             shutil.copyfile(source, best / name)
 
 

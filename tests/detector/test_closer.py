@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.closer import CloserLook, overlap, suppress
+from detector.closer import CloserLook, suppress
 from detector.letterbox import square_within
-from detector.types import Detections
+from detector.types import Detections, overlap
 
 PHOTO = np.zeros((400, 600, 3), np.uint8)
 
