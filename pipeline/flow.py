@@ -15,7 +15,7 @@ from detector.merge import merge_pieces
 from detector.types import EYEGLASSES, Detections
 from pipeline.compose import over_white
 from pipeline.config import Config, ReviewConfig, resolve_device
-from pipeline.errors import ConfigError, WeightsError
+from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.refine import RefineSettings, refine
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
 
@@ -59,35 +59,44 @@ class Flow:
         """
         clock = _Clock()
         with clock("detect"):
-            pairs = self._choose(self.detector.detect(photo.rgb))
+            pairs = self.find(photo)
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("segment"):
-            masks = self.segmenter.segment(photo, [Prompt(box=box) for box in pairs.boxes])
+            masks = self.mark(photo, pairs)
             pairs, masks = confirmed(pairs, masks, self.config.detector.confidence)
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
-            matte = self._matte(photo, masks, pairs)
+            matte = self.finish(photo, pairs, masks)
         with clock("compose"):
             canvas = over_white(matte.foreground, matte.alpha)
         flags = review_flags(pairs, masks, self.config.review)
         quality = tuple(float(value) for value in masks.quality)
         return FlowResult(pairs, matte, canvas, quality, flags, clock.seconds)
 
-    def _choose(self, found: Detections) -> Detections:
-        pairs = merge_pieces(found.only(EYEGLASSES), self.config.detector.merge)
+    def find(self, photo: Photo) -> Detections:
+        """The pairs of glasses in `photo`, best first, as `detector.select` wants them."""
+        pairs = merge_pieces(
+            self.detector.detect(photo.rgb).only(EYEGLASSES), self.config.detector.merge
+        )
         if self.config.detector.select == "best" and len(pairs) > 1:
             pairs = Detections(pairs.boxes[:1], pairs.scores[:1], pairs.labels[:1])
         return pairs
 
-    def _matte(self, photo: Photo, masks: Masks, pairs: Detections) -> Matte:
+    def mark(self, photo: Photo, pairs: Detections) -> Masks:
+        """The mask of each pair."""
+        return self.segmenter.segment(photo, [Prompt(box=box) for box in pairs.boxes])
+
+    def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Matte:
+        """The matte of all pairs, at least one, together."""
         union: tuple[Floats, Bytes] | None = None
         for index, box in enumerate(pairs.boxes):
             lens = None if masks.lenses is None else masks.lenses[index]
             one = refine(photo.rgb, masks.masks[index], lens, box, self._settings)
             union = one if union is None else unite(union, one)
-        assert union is not None  # process() returns before this when there are no pairs
+        if union is None:
+            raise ValidationError(f"{photo.key}: no pair of glasses to finish")
         return Matte(*union)
 
 

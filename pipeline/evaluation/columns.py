@@ -1,0 +1,66 @@
+"""One photo's answers side by side, so that an error is laid at the right door.
+
+With the detector's boxes, as a run does it, and with the truth's boxes: what the second has and
+the first has not, the detector lost. Finished, and raw as the segmenter answered: what raw has
+and finished has not, the finish lost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detector.types import EYEGLASSES, Detections
+from pipeline.evaluation.truth import Prediction
+from pipeline.flow import Flow, confirmed
+from pipeline.types import Floats, Masks, Photo
+
+COLUMNS = ("detector", "truth", "detector raw", "truth raw")
+LABELS = {
+    "detector": "detector's boxes, finished",
+    "truth": "truth's boxes, finished",
+    "detector raw": "detector's boxes, no finish",
+    "truth raw": "truth's boxes, no finish",
+}
+
+
+def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
+    """Every column's answer for `photo`.
+
+    Args:
+        flow: the stages.
+        photo: what to cut the glasses out of.
+        boxes: float32 (N, 4), the truth's, x0 y0 x1 y1 in pixels of the photo.
+
+    Returns:
+        By the names of `COLUMNS`; those of the detector carry its boxes and scores.
+    """
+    found = flow.find(photo)
+    masks = flow.mark(photo, found) if len(found) else _nothing(photo)
+    found, masks = confirmed(found, masks, flow.config.detector.confidence)
+    count = len(boxes)
+    told = Detections(boxes, np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64))
+    told_masks = flow.mark(photo, told) if count else _nothing(photo)
+    finished, raw = _pair(flow, photo, found, masks)
+    told_finished, told_raw = _pair(flow, photo, told, told_masks)
+    return {
+        "detector": finished,
+        "truth": told_finished,
+        "detector raw": raw,
+        "truth raw": told_raw,
+    }
+
+
+def _pair(
+    flow: Flow, photo: Photo, pairs: Detections, masks: Masks
+) -> tuple[Prediction, Prediction]:
+    """The finished answer and the raw one."""
+    told = {"boxes": pairs.boxes, "scores": pairs.scores, "quality": masks.quality}
+    raw = Prediction(np.asarray(masks.masks.any(axis=0)), **told)
+    if not len(pairs):
+        return raw, raw
+    alpha = flow.finish(photo, pairs, masks).alpha
+    return Prediction(np.asarray(alpha >= 0.5), alpha, **told), raw
+
+
+def _nothing(photo: Photo) -> Masks:
+    return Masks(np.zeros((0, *photo.size), np.bool_), np.zeros(0, np.float32))

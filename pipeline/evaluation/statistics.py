@@ -1,0 +1,131 @@
+"""How sure a figure is, and where it falls: intervals and breakdowns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import ValidationError
+
+LEVEL = 0.95
+RESAMPLES = 2000
+_SEED = 0
+_BATCH = 4_000_000  # values drawn at a time, so that memory does not grow with the photos
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and how far luck of the draw could have moved it.
+
+    Attributes:
+        mean: over `count` photos.
+        low, high: ends of the bootstrap interval of level 95 %.
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The photos that share something."""
+
+    name: str
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A figure by what the photos have in common."""
+
+    by: str
+    groups: tuple[Group, ...]
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """The mean with its percentile bootstrap interval (Efron, "Bootstrap Methods: Another Look at
+    the Jackknife", 1979), photos drawn with return. The same values give the same interval.
+
+    Raises:
+        ValidationError: there is no value, or one is not finite.
+    """
+    from scipy.stats import bootstrap
+
+    data = np.asarray(values, np.float64)
+    if data.ndim != 1 or not len(data) or not np.isfinite(data).all():
+        raise ValidationError("an interval needs at least one value, all of them finite")
+    mean = float(data.mean())
+    if len(data) == 1 or np.ptp(data) == 0:
+        return Interval(mean, mean, mean, len(data))
+    found = bootstrap(
+        (data,),
+        np.mean,
+        confidence_level=LEVEL,
+        n_resamples=RESAMPLES,
+        batch=max(1, _BATCH // len(data)),
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), len(data))
+
+
+def by_tag(tags: Sequence[Mapping[str, str]], values: Sequence[float]) -> list[Breakdown]:
+    """One breakdown for every tag that tells photos apart, groups by falling count."""
+    keys = sorted({key for one in tags for key in one})
+    broken = (_broken(key, [one.get(key, "not said") for one in tags], values) for key in keys)
+    return [one for one in broken if len(one.groups) > 1]
+
+
+def by_property(
+    properties: Sequence[Mapping[str, float]], values: Sequence[float], parts: int = 4
+) -> list[Breakdown]:
+    """One breakdown for every measured property: `parts` groups of about as many photos each,
+    from low to high, named by their ranges."""
+    keys = sorted({key for one in properties for key in one})
+    found = []
+    for key in keys:
+        known = [
+            (one[key], value) for one, value in zip(properties, values, strict=True) if key in one
+        ]
+        if len(known) < 2 * parts:
+            continue
+        numbers, scores = np.array(known, np.float64).T
+        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, parts + 1)))
+        if len(edges) < 3:
+            continue
+        which = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
+        names = [f"{a:.3g} to {b:.3g}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        groups = tuple(
+            Group(name, mean_interval(scores[which == i].tolist()))
+            for i, name in enumerate(names)
+            if (which == i).any()
+        )
+        found.append(Breakdown(key, groups))
+    return found
+
+
+def _broken(by: str, labels: Sequence[str], values: Sequence[float]) -> Breakdown:
+    parts: dict[str, list[float]] = {}
+    for label, value in zip(labels, values, strict=True):
+        parts.setdefault(label, []).append(value)
+    ordered = sorted(parts.items(), key=lambda item: (-len(item[1]), item[0]))
+    return Breakdown(by, tuple(Group(name, mean_interval(part)) for name, part in ordered))
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's rank correlation in [-1, 1]; None where one of them does not vary."""
+    from scipy.stats import spearmanr
+
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(spearmanr(first, second).statistic)
+
+
+def summarise(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, Interval]:
+    """Each figure's interval over the rows that have it; a figure that none has is left out."""
+    columns = {name: [row[name] for row in rows if name in row] for name in names}
+    return {name: mean_interval(values) for name, values in columns.items() if values}
