@@ -71,8 +71,8 @@ def evaluate_examples(
         truths.append(_truth(example, sizes[-1]))
         found.append(detector.detect(rgb))
     figures: dict[str, Any] = {"pictures": len(examples), "confidence": confidence}
-    figures.update(_average_precision(truths, found, sizes, labelled))
-    figures.update(_at_confidence(truths, found, sizes, confidence))
+    figures.update(average_precision(truths, found, sizes, labelled))
+    figures.update(at_confidence(truths, found, sizes, confidence))
     return figures
 
 
@@ -87,12 +87,23 @@ def _truth(example: Example, size: tuple[int, int]) -> Truth:
     return example.corners(size), example.labels
 
 
-def _average_precision(
+def average_precision(
     truths: Sequence[Truth],
     found: Sequence[Detections],
     sizes: Sequence[tuple[int, int]],
     labelled: Sequence[int],
 ) -> dict[str, dict[str, float | None]]:
+    """COCO's average precision of answers to `truths`, photo by photo.
+
+    Args:
+        truths: boxes float32 (N, 4) xyxy in pixels and labels int64 (N,).
+        found: the detector's answers.
+        sizes: (height, width) of the photos.
+        labelled: the classes that `truths` speaks of.
+
+    Returns:
+        AP50, AP50-95: by class name, and "mean" over the classes; None where there is no truth.
+    """
     truth, answer = COCO(), COCO()
     images = [{"id": i, "height": h, "width": w} for i, (h, w) in enumerate(sizes)]
     categories = [{"id": label + 1, "name": CLASS_NAMES[label]} for label in labelled]
@@ -142,12 +153,17 @@ def _row(number: int, image: int, box: NDArray[np.float32], label: np.int64) -> 
     }
 
 
-def _at_confidence(
+def at_confidence(
     truths: Sequence[Truth],
     found: Sequence[Detections],
     sizes: Sequence[tuple[int, int]],
     confidence: float,
 ) -> dict[str, Any]:
+    """What the answers of at least `confidence` are worth; takes the same as `average_precision`.
+
+    Returns:
+        glasses, recall, false_finds, empty_scenes, empty_silent: see `evaluate_examples`.
+    """
     hits: list[bool] = []
     widths: list[float] = []
     false_finds, empty, silent = 0, 0, 0

@@ -6,11 +6,11 @@ done on the window that holds both masks, which makes a 12-megapixel pair about 
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from pipeline.errors import ValidationError
-from pipeline.types import Bools, Bytes
+from pipeline.evaluation.geometry import hull, inner_band, share, thin_parts, window
+from pipeline.types import Bools
 
 METRICS = ("iou", "boundary", "thin", "gaps", "tight")
 BAND = 0.005
@@ -40,57 +40,22 @@ def score(truth: Bools, pred: Bools) -> dict[str, float]:
     if not truth.any():
         raise ValidationError("the truth is empty: there is nothing to score against")
     band = max(1, round(BAND * float(np.hypot(*truth.shape))))
-    window = _window(truth | pred)
-    truth, pred = truth[window], pred[window]
-    edge, pred_edge = _inner_band(truth, band), _inner_band(pred, band)
-    thin = _thin_parts(truth)
-    gaps = _hull(truth) & ~truth
+    where = window(truth | pred)
+    truth, pred = truth[where], pred[where]
+    edge, pred_edge = inner_band(truth, band), inner_band(pred, band)
+    thin = thin_parts(truth, _thin_radius(truth))
+    gaps = hull(truth) & ~truth
     wrong = int(np.count_nonzero(pred & ~truth))
     return {
-        "iou": _share(truth & pred, truth | pred),
-        "boundary": _share(edge & pred_edge, edge | pred_edge),
-        "thin": _share(thin & pred, thin),
-        "gaps": _share(gaps & ~pred, gaps),
+        "iou": share(truth & pred, truth | pred),
+        "boundary": share(edge & pred_edge, edge | pred_edge),
+        "thin": share(thin & pred, thin),
+        "gaps": share(gaps & ~pred, gaps),
         "tight": max(0.0, 1.0 - wrong / int(np.count_nonzero(truth))),
     }
 
 
-def _share(part: Bools, whole: Bools) -> float:
-    return int(np.count_nonzero(part)) / max(int(np.count_nonzero(whole)), 1)
-
-
-def _window(mask: Bools) -> tuple[slice, slice]:
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _disk(radius: int) -> Bytes:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(kernel, np.uint8)
-
-
-def _padded(mask: Bools, radius: int) -> Bytes:
-    sides = (radius, radius, radius, radius)
-    return np.asarray(cv2.copyMakeBorder(mask.view(np.uint8), *sides, cv2.BORDER_CONSTANT))
-
-
-def _inner_band(mask: Bools, radius: int) -> Bools:
-    """Return the part of `mask` within `radius` of the background; outside is background."""
-    eroded = cv2.erode(_padded(mask, radius), _disk(radius))
-    return np.asarray(mask & (eroded[radius:-radius, radius:-radius] == 0))
-
-
-def _thin_parts(truth: Bools) -> Bools:
-    ys, xs = np.nonzero(truth)
-    diagonal = float(np.hypot(np.ptp(xs) + 1, np.ptp(ys) + 1))
-    radius = max(1, round(THIN * diagonal))
-    opened = cv2.morphologyEx(_padded(truth, radius), cv2.MORPH_OPEN, _disk(radius))
-    return np.asarray(truth & (opened[radius:-radius, radius:-radius] == 0))
-
-
-def _hull(mask: Bools) -> Bools:
-    ys, xs = np.nonzero(mask)
-    hull = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(np.column_stack([xs, ys]).astype(np.int32)), 1)
-    return hull.view(np.bool_)
+def _thin_radius(truth: Bools) -> int:
+    rows, columns = window(truth)
+    diagonal = float(np.hypot(columns.stop - columns.start, rows.stop - rows.start))
+    return max(1, round(THIN * diagonal))
