@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
 
 from pipeline.errors import ValidationError
 from pipeline.evaluation.geometry import (
@@ -169,6 +168,8 @@ def _roughness(mask: Bools) -> dict[str, float]:
 
 
 def _deviation(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.signal import savgol_filter  # half a second, which --help need not wait for
+
     fine = gaussian_filter1d(line, 1.0, axis=0, mode="wrap")
     mean = savgol_filter(line, LINE, 3, axis=0, mode="wrap")
     return np.asarray(np.hypot(*(fine - mean).T), np.float64)
