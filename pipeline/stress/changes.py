@@ -61,7 +61,7 @@ _ALL = (
     Change("exposure", "stops", 0, (-3, -2, -1, 0, 1, 2, 3)),
     Change("white_balance", "K", 6500, (2500, 3000, 3500, 4500, 5500, 6500, 8000, 10000)),
     Change("contrast", "times", 1, (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3), log=True),
-    Change("shadow", "share of light taken", 0, (0, 0.2, 0.4, 0.6, 0.8, 0.95)),
+    Change("shadow", "share of the value taken", 0, (0, 0.2, 0.4, 0.6, 0.8, 0.95)),
     Change("noise", "ISO", 100, (100, 400, 1600, 6400, 25600, 102400), log=True),
     Change("blur", "1/1000 of the longer side", 0, (0, 0.5, 1, 2, 4, 8)),
     Change("jpeg", "quality", 100, (10, 20, 30, 50, 75, 95, 100)),

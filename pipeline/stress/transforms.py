@@ -27,7 +27,7 @@ _LINEAR = {"interpolation": cv2.INTER_LINEAR, "mask_interpolation": cv2.INTER_LI
 
 
 def changed(case: Case, name: str, strength: float, *, moves: bool) -> Case:
-    """Return `case` under the change called `name`; the truth is the same object unless it moves."""
+    """Return `case` under the change called `name`; unless it `moves`, the truth is the same."""
     photo, truth = case.photo, case.truth
     seed = zlib.crc32(photo.key.encode("utf-8", "surrogateescape"))
     compose = A.Compose([BUILDERS[name](case, strength, seed)], seed=seed)
@@ -98,11 +98,11 @@ def _contrast(_: Case, times: float, __: int) -> Any:
 
 
 def _shadow(case: Case, share: float, _: int) -> Any:
-    """A hard-edged shadow of five corners that all lie in the box around the glasses."""
+    """Two hard-edged shadows, each of five corners that all lie in the box around the glasses."""
     height, width = case.photo.size
     x0, y0, x1, y1 = _bounds(case)
     roi = (x0 / width, y0 / height, x1 / width, y1 / height)
-    return A.RandomShadow(roi, (1, 1), shadow_intensity_range=(share, share), p=1)
+    return A.RandomShadow(roi, (2, 2), shadow_intensity_range=(share, share), p=1)
 
 
 def _noise(_: Case, iso: float, __: int) -> Any:
@@ -204,7 +204,7 @@ def _crop(case: Case, share: float, seed: int) -> Any:
 
 
 def _bounds(case: Case) -> Floats:
-    return box_around(case.truth.glasses)[0]
+    return np.asarray(box_around(case.truth.glasses)[0])
 
 
 BUILDERS: dict[str, Callable[[Case, float, int], Any]] = {
