@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from pipeline.batch import Summary
+    from pipeline.stress.changes import Change
+    from pipeline.stress.sweep import Swept
     from pipeline.types import Record
 
 FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
@@ -209,6 +211,108 @@ def evaluate(
         _out.print(f"below the rule: {failure}", soft_wrap=True)
     if failures:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def stress(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Photos with truth, as evaluate reads them.")
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="The folder for curves, tables and plots.")
+    ],
+    config: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A preset, or a YAML file.")
+    ] = "default",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this change, e.g. exposure; may be repeated."),
+    ] = None,
+    floor: Annotated[
+        float, typer.Option(min=0, max=1, help="Say where the figures fall under this.")
+    ] = 0.9,
+    longest_side: Annotated[
+        int, typer.Option(metavar="PIXELS", min=0, help="Shrink larger photos; 0 keeps them.")
+    ] = 1600,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Take the first N photos alone.")
+    ] = None,
+) -> None:
+    """Measure how the cut-outs hold up when light, camera, scale and orientation change.
+
+    Run again, it goes on where it was stopped.
+    """
+    from pipeline.stress.result import StressReport
+
+    try:
+        told = _sweep(data, output, config, set_ or [], changes or [], longest_side, limit)
+        report = StressReport.of(*told, floor)
+        report.write(output)
+    except EyecutError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        _err.print("Stopped; run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED) from None
+    for table in report.to_tables():
+        _out.print(table)
+    for name, reason in report.failures.items():
+        _out.print(escape(_printable(f"{name}: failed: {reason}")), soft_wrap=True)
+    failed = f", {len(report.failures)} failed" if report.failures else ""
+    _out.print(escape(_printable(f"{report.photos} photos{failed}: {output}")), soft_wrap=True)
+    if report.failures:
+        raise typer.Exit(FAILED)
+
+
+def _sweep(
+    data: Path,
+    output: Path,
+    name: str,
+    overrides: list[str],
+    wanted: list[str],
+    longest_side: int,
+    limit: int | None,
+) -> tuple[Swept, list[Change]]:
+    """Return what the sweep over `data` measured, and the changes it went through."""
+    from rich.progress import Progress
+
+    from pipeline.config import load_config
+    from pipeline.evaluation.readers import find_truth
+    from pipeline.provenance import eyecut_version, weights_hashes
+    from pipeline.stress.changes import choose, require_albumentations
+    from pipeline.stress.points import open_points
+    from pipeline.stress.sweep import sweep
+
+    told = load_config(name, overrides)
+    changes = choose(wanted)
+    truths = find_truth(data)
+    require_albumentations()  # before seconds are spent on loading networks
+    with open_points(output) as points:
+        from pipeline import flow
+
+        with _err.status("Loading the networks"):
+            stages = flow.build(told)
+        fingerprint = told.fingerprint(weights_hashes(told), eyecut_version())
+        with Progress(console=_err) as progress:
+            task = progress.add_task("", total=None)
+
+            def watch(photo: str, done: int, total: int) -> None:
+                shown = escape(_printable(photo))
+                progress.update(task, completed=done, total=total, description=shown)
+
+            swept = sweep(
+                truths,
+                stages,
+                changes,
+                points,
+                fingerprint=fingerprint,
+                longest_side=longest_side,
+                limit=limit,
+                watch=watch,
+            )
+    return swept, changes
 
 
 def _printable(text: str) -> str:

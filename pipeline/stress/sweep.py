@@ -75,18 +75,17 @@ def sweep(
     plan = _plan(changes)
     done: list[Point] = []
     failures: dict[str, str] = {}
-    taken, most = 0, len(truths) if limit is None else min(limit, len(truths))
+    taken, most = 0, len(truths) if limit is None else limit
     for index, truth in enumerate(truths):
         if taken == most:
             break
-        left = min(most - taken, len(truths) - index)
-        total = (taken + left) * len(plan)
+        total = min(most, taken + len(truths) - index) * len(plan)
         try:
             case = read_case(truth, longest_side)
             if case is None:
                 continue
-            told = _fingerprint(case, fingerprint)
             measured = []
+            told = _fingerprint(case, fingerprint)
             for point in _measure(truth.name, case, flow, plan, points, told):
                 measured.append(point)
                 if watch is not None:
@@ -94,17 +93,12 @@ def sweep(
             done += measured
         except OutputError:
             raise
-        except EyecutError as error:
-            failures[truth.name] = str(error)
         except Exception as error:  # whatever it is, the other photos are still to be done
-            _log.exception("%s", truth.name)
-            failures[truth.name] = (
-                f"{type(error).__name__}: {error} (a fault in eyecut; please report it)"
-            )
+            failures[truth.name] = _reason(truth.name, error)
         taken += 1
     if not done:
-        why = "; ".join(f"{name}: {reason}" for name, reason in list(failures.items())[:1])
-        raise EvaluationError(f"no photo with glasses could be processed. {why}".strip())
+        why = "".join(f"; {name}: {reason}" for name, reason in [*failures.items()][:1])
+        raise EvaluationError(f"no photo with glasses could be processed{why}")
     return Swept(tuple(done), failures)
 
 
@@ -146,7 +140,7 @@ def score(flow: Flow, case: Case) -> tuple[int, dict[str, float]]:
     given = answers(flow, case.photo, case.truth.boxes)
     iou = {name: _iou(case.truth.glasses, one.mask) for name, one in given.items()}
     boxes = given["detector"].boxes
-    return count_found(case.truth.boxes, np.zeros((0, 4)) if boxes is None else boxes), iou
+    return 0 if boxes is None else count_found(case.truth.boxes, boxes), iou
 
 
 def count_found(truth: Floats, boxes: Floats) -> int:
@@ -158,8 +152,15 @@ def count_found(truth: Floats, boxes: Floats) -> int:
 
     if not len(truth) or not len(boxes):
         return 0
-    good = np.array([overlap(one, np.asarray(boxes, np.float32)) >= FOUND for one in truth])
+    good = np.array([overlap(one, boxes) >= FOUND for one in truth])
     return int(good[linear_sum_assignment(good, maximize=True)].sum())
+
+
+def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, EyecutError):
+        return str(error)
+    _log.error("%s", name, exc_info=error)
+    return f"{type(error).__name__}: {error} (a fault in eyecut; please report it)"
 
 
 def _plan(changes: Iterable[Change]) -> list[tuple[Change | None, float]]:
