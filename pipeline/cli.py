@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from pipeline.batch import Summary
-    from pipeline.stress.changes import Change
-    from pipeline.stress.sweep import Swept
+    from pipeline.stress.result import StressReport
     from pipeline.types import Record
 
 FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
@@ -245,12 +244,10 @@ def stress(
 
     Run again, it goes on where it was stopped.
     """
-    from pipeline.stress.result import StressReport
-
     try:
-        told = _sweep(data, output, config, set_ or [], changes or [], longest_side, limit)
-        report = StressReport.of(*told, floor)
-        report.write(output)
+        report = _stress(
+            data, output, config, set_ or [], changes or [], floor, longest_side, limit
+        )
     except EyecutError as error:
         _stop(str(error))
     except KeyboardInterrupt:
@@ -266,53 +263,41 @@ def stress(
         raise typer.Exit(FAILED)
 
 
-def _sweep(
+def _stress(
     data: Path,
     output: Path,
     name: str,
     overrides: list[str],
     wanted: list[str],
+    floor: float,
     longest_side: int,
     limit: int | None,
-) -> tuple[Swept, list[Change]]:
-    """Return what the sweep over `data` measured, and the changes it went through."""
+) -> StressReport:
     from rich.progress import Progress
 
     from pipeline.config import load_config
-    from pipeline.evaluation.readers import find_truth
-    from pipeline.provenance import eyecut_version, weights_hashes
-    from pipeline.stress.changes import choose, require_albumentations
-    from pipeline.stress.points import open_points
-    from pipeline.stress.sweep import sweep
+    from pipeline.stress.changes import choose
 
-    told = load_config(name, overrides)
-    changes = choose(wanted)
-    truths = find_truth(data)
-    require_albumentations()  # before seconds are spent on loading networks
-    with open_points(output) as points:
-        from pipeline import flow
+    told, changes = load_config(name, overrides), choose(wanted)
+    from pipeline.stress.run import stress as sweep
 
-        with _err.status("Loading the networks"):
-            stages = flow.build(told)
-        fingerprint = told.fingerprint(weights_hashes(told), eyecut_version())
-        with Progress(console=_err) as progress:
-            task = progress.add_task("", total=None)
+    with Progress(console=_err) as progress:
+        task = progress.add_task("Loading the networks", total=None)
 
-            def watch(photo: str, done: int, total: int) -> None:
-                shown = escape(_printable(photo))
-                progress.update(task, completed=done, total=total, description=shown)
+        def watch(photo: str, done: int, total: int) -> None:
+            shown = escape(_printable(photo))
+            progress.update(task, completed=done, total=total, description=shown)
 
-            swept = sweep(
-                truths,
-                stages,
-                changes,
-                points,
-                fingerprint=fingerprint,
-                longest_side=longest_side,
-                limit=limit,
-                watch=watch,
-            )
-    return swept, changes
+        return sweep(
+            data,
+            output,
+            told,
+            changes,
+            floor=floor,
+            longest_side=longest_side,
+            limit=limit,
+            watch=watch,
+        )
 
 
 def _printable(text: str) -> str:
