@@ -139,7 +139,7 @@ def _distance(case: Case, times: float, _: int) -> Any:
 
 
 def _rotation(case: Case, degrees: float, _: int) -> Any:
-    """Clockwise about the middle; the picture grows to hold all of the photo."""
+    """Counterclockwise about the middle; the picture grows to hold all of the photo."""
     fill = _border_colour(case.photo.rgb)
     return A.Affine(rotate=(degrees, degrees), fit_output=True, fill=fill, **_LINEAR, p=1)
 
