@@ -222,12 +222,14 @@ def test_a_pair_that_is_cut_off_is_gone_with_its_box() -> None:
 @given(st.floats(0.01, 0.5), st.text("abcdef", min_size=1, max_size=3))
 @settings(max_examples=25, deadline=None)
 def test_a_cut_takes_the_share_of_the_box(share: float, key: str) -> None:
-    before = magenta()
-    after = CHANGES["crop"].apply(Case(Photo(key, before.photo.rgb), before.truth), share)
-    x0, y0, x1, y1 = before.truth.boxes[0]
-    full = np.array([x1 - x0, y1 - y0])
-    left = after.truth.boxes[0, 2:] - after.truth.boxes[0, :2]
-    assert np.isclose((left / full).min(), 1 - share, atol=0.02)
+    solid = np.zeros((200, 300), bool)
+    solid[40:140, 50:250] = True
+    rgb = np.zeros((200, 300, 3), np.uint8)
+    after = CHANGES["crop"].apply(
+        Case(Photo(key, rgb), TruthMasks(solid, box_around(solid))), share
+    )
+    assert after.truth.glasses.sum() / solid.sum() == pytest.approx(1 - share, abs=0.006)
+    assert after.photo.size == after.truth.glasses.shape
 
 
 def test_lens_and_matte_move_along() -> None:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -97,8 +97,7 @@ def test_points_of_which_nothing_is_left_do_not_count() -> None:
     assert found[-1].mean == (1, 1)
 
 
-@given(st.integers(5, 60), st.integers(0, 10))
-@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize(("count", "seed"), [(20, 0), (40, 1), (80, 2)])
 def test_intervals_agree_with_scipy(count: int, seed: int) -> None:
     from scipy.stats import bootstrap
 
@@ -107,7 +106,7 @@ def test_intervals_agree_with_scipy(count: int, seed: int) -> None:
     theirs = bootstrap(
         (values,), np.mean, method="percentile", n_resamples=2000, rng=np.random.default_rng(1)
     ).confidence_interval
-    assert mine == pytest.approx(tuple(theirs), abs=0.25 * values.std() / np.sqrt(count) + 1e-3)
+    assert mine == pytest.approx(tuple(theirs), abs=0.2 * values.std() / np.sqrt(count) + 1e-3)
     assert mine == interval(values, np.ones(count))
 
 
