@@ -66,7 +66,7 @@ def magenta(side: int = 300) -> Case:
 
 def painted(rgb: np.ndarray) -> np.ndarray:
     """Where a picture made of `magenta()` is more magenta than grey."""
-    return np.asarray(rgb[..., 1] < 64)
+    return np.asarray(rgb[..., 1] <= 64)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
