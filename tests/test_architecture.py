@@ -23,7 +23,7 @@ LAYERS = (
     {"segmenter", "refine", "compose"},
     {"flow", "provenance", "discovery"},
     {"manifest", "evaluation", "report"},
-    {"results"},
+    {"results", "stress"},
     {"batch"},
     {"cli"},
 )
@@ -122,9 +122,11 @@ def test_pure_rooms_import_no_torch_and_touch_no_path(name: str) -> None:
         "import pipeline.batch, pipeline.flow, pipeline.report",
         "import pipeline.evaluation",
         "import pipeline.segmenter",
+        "import pipeline.stress.sweep, pipeline.stress.result",
         "from pipeline.cli import app; app(['--help'], standalone_mode=False)",
         "from pipeline.cli import app; app(['run', '--help'], standalone_mode=False)",
         "from pipeline.cli import app; app(['evaluate', '--help'], standalone_mode=False)",
+        "from pipeline.cli import app; app(['stress', '--help'], standalone_mode=False)",
     ],
 )
 def test_importing_and_help_load_nothing_heavy(statement: str) -> None:

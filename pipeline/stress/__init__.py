@@ -1,0 +1,1 @@
+"""How cut-outs hold up when photos change: curves of IoU and detection over controlled changes."""
