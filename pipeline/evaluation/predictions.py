@@ -92,8 +92,9 @@ def find_predictions(root: Path, names: Sequence[str]) -> Predictions:
     if (root / MANIFEST).is_file():
         return _assign(_recorded(root), names, root)
     folder = root / _MASKS if (root / _MASKS).is_dir() else root
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".png"]
-    return _assign([(name_below(path, folder), Answer(path)) for path in files], names, folder)
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".png")
+    found = ((name_below(path, folder), Answer(path)) for path in files if path.is_file())
+    return _assign(found, names, folder)
 
 
 def _recorded(root: Path) -> list[tuple[str, Answer | None]]:

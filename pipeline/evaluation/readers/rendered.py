@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from pydantic import BaseModel
 
@@ -91,21 +92,21 @@ def _read(masks: list[Path], photo: Path | None) -> TruthMasks:
     if not masks:
         assert photo is not None, "a scene is known by its masks or by its photo"
         nothing = np.zeros(upright_size(photo), np.bool_)
-        return TruthMasks(nothing, box_around(nothing), nothing)
+        return TruthMasks(nothing, box_around(nothing), nothing, nothing.astype(np.float32))
     pictures = {path: _instance(path) for path in masks}
     shape = pictures[masks[0]].shape[:2]
     for path, picture in pictures.items():
         check_size(path, picture.shape[:2], photo)
         if picture.shape[:2] != shape:
             raise EvaluationError(f"{path} and {masks[0]} differ in size; render the scene again")
-    coverage = [p[..., :2].sum(axis=2, dtype=np.uint16) for p in pictures.values()]
+    coverage = [cv2.add(p[..., 0], p[..., 1]) for p in pictures.values()]
     pairs: list[Bools] = [np.asarray(c > 127) for c in coverage]
-    alpha = np.minimum(np.sum(coverage, axis=0, dtype=np.float32) / np.float32(255), 1)
+    alpha = reduce(cv2.add, coverage).astype(np.float32) / np.float32(255)
     return TruthMasks(
         _union(pairs),
         np.concatenate([box_around(pair) for pair in pairs]),
         _union(np.asarray(p[..., 1] > 127) for p in pictures.values()),
-        np.asarray(alpha, np.float32),
+        alpha,
     )
 
 

@@ -43,20 +43,15 @@ def polygon_mask(
         bool (H, W).
 
     Raises:
-        EvaluationError: a ring has fewer than three points.
+        EvaluationError: a ring has fewer than three points, or lies far outside.
     """
     codes = [_encode(ring, size, where) for ring in rings]
     codes.sort(key=lambda code: -int(rle.area(code)))
     mask = np.zeros(size, np.bool_)
     for index, code in enumerate(codes):
         around = sum(_lies_within(code, other) for other in codes[:index])
-        mask[decode(code)] = around % 2 == 0
+        mask[rle.decode(code).view(np.bool_)] = around % 2 == 0
     return mask
-
-
-def decode(code: Any) -> Bools:
-    """bool (H, W) of a compressed RLE."""
-    return np.asarray(rle.decode(code), np.bool_)
 
 
 def together(
@@ -93,6 +88,8 @@ def _encode(ring: Sequence[tuple[float, float]], size: tuple[int, int], where: s
         raise EvaluationError(
             f"{where}: a polygon has {len(ring)} points, it needs 3; mend or remove it"
         )
+    if np.abs(np.array(ring)).max() > 2 * max(size):  # pycocotools walks every pixel of the way
+        raise EvaluationError(f"{where}: a polygon lies far outside the photo; mend or remove it")
     return rle.frPyObjects([[float(v) for point in ring for v in point]], *size)[0]
 
 
