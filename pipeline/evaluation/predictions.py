@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pipeline.errors import EvaluationError, OutputError
-from pipeline.evaluation.readers.photos import FOLDERS, name_below
+from pipeline.evaluation.readers.photos import FOLDERS, files_below, name_below
 from pipeline.evaluation.readers.values import read_values
 from pipeline.evaluation.truth import Prediction
 from pipeline.manifest import MANIFEST, read_records
@@ -92,8 +92,7 @@ def find_predictions(root: Path, names: Sequence[str]) -> Predictions:
     if (root / MANIFEST).is_file():
         return _assign(_recorded(root), names, root)
     folder = root / _MASKS if (root / _MASKS).is_dir() else root
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".png")
-    found = ((name_below(path, folder), Answer(path)) for path in files if path.is_file())
+    found = ((name_below(path, folder), Answer(path)) for path in files_below(folder, (".png",)))
     return _assign(found, names, folder)
 
 

@@ -104,6 +104,7 @@ def test_predictions_without_truth_are_named_in_order(tmp_path: Path) -> None:
     for name in ("z", "a", "lot/b", "wanted"):
         save(tmp_path / f"{name}.png")
     (tmp_path / "notes.txt").write_text("no mask")
+    (tmp_path / "._a.png").write_text("of macOS")
     assert find_predictions(tmp_path, ["wanted"]).unexpected == ("a", "lot/b", "z")
 
 

@@ -20,6 +20,7 @@ from pipeline.evaluation.readers.documents import parse, read_text
 from pipeline.evaluation.readers.photos import (
     check_all_or_none,
     check_size,
+    files_below,
     name_below,
     upright_size,
     without_folder,
@@ -49,10 +50,11 @@ class _File(BaseModel):
 
 def find(root: Path) -> list[Truth]:
     """List LabelMe's files below `root`, where every json file must be one if any is."""
-    texts = {path: read_text(path) for path in sorted(root.rglob("*.json"))}
-    if not any(_MARK in text for text in texts.values()):
+    paths = list(files_below(root, (".json",)))
+    if not any(_MARK in read_text(path) for path in paths):
         return []
-    files = {path: parse(_File, text, path, "a LabelMe file") for path, text in texts.items()}
+    # Read once more rather than kept: with a photo in each, the texts can fill the memory.
+    files = {path: parse(_File, read_text(path), path, "a LabelMe file") for path in paths}
     labels = {shape.label: shape.label for file in files.values() for shape in file.shapes}
     kinds = kinds_of(labels, root) if labels else {}
     photos = {str(path): _photo(path, file) for path, file in files.items()}

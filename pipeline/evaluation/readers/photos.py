@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from PIL import (
@@ -15,7 +15,7 @@ from PIL import (
 )
 
 from pipeline.errors import EvaluationError
-from pipeline.images import is_picture
+from pipeline.images import READ_SUFFIXES
 
 FOLDERS = ("images", "photos")
 _ORIENTATION = 0x0112
@@ -118,15 +118,24 @@ def by_name(found: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return named
 
 
+def files_below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """The files in `folder` and below it with one of `suffixes`, in order.
+
+    What is hidden is left out: macOS, for one, puts a ``._a.png`` beside an ``a.png``.
+    """
+    for path in sorted(folder.rglob("*")):
+        shown = not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if shown and path.suffix.lower() in suffixes and path.is_file():
+            yield path
+
+
 def pictures_below(folder: Path) -> dict[str, Path]:
-    """The pictures in `folder` and below it by name; hidden ones are left out.
+    """The pictures in `folder` and below it by name.
 
     Raises:
         EvaluationError: two pictures differ in nothing but the suffix.
     """
-    paths = (path for path in folder.rglob("*") if is_picture(path) and path.is_file())
-    shown = (p for p in paths if not any(x[0] == "." for x in p.relative_to(folder).parts))
-    return by_name((name_below(path, folder), path) for path in shown)
+    return by_name((name_below(p, folder), p) for p in files_below(folder, READ_SUFFIXES))
 
 
 def photo_folder(root: Path) -> Path | None:

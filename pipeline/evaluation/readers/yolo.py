@@ -21,6 +21,7 @@ from pipeline.evaluation.readers.classes import Kind, kinds_of
 from pipeline.evaluation.readers.documents import read_text
 from pipeline.evaluation.readers.photos import (
     by_name,
+    files_below,
     name_below,
     photo_folder,
     pictures_below,
@@ -30,6 +31,7 @@ from pipeline.evaluation.readers.shapes import Instance, polygon_mask, together
 from pipeline.evaluation.truth import Truth, TruthMasks
 
 LABELS = "labels"
+_TEXT = (".txt",)
 _YAMLS = ("dataset.yaml", "data.yaml", "dataset.yml", "data.yml")
 _PARTS = ("test", "val", "train")
 _NOT_LABELS = ("classes", "labels", "notes")
@@ -40,7 +42,7 @@ _TOLERANCE = 0.01
 def find(root: Path) -> list[Truth]:
     """List the photos of a folder with ``images/`` and ``labels/``."""
     folder = photo_folder(root)
-    if folder is None or not any((root / LABELS).rglob("*.txt")):
+    if folder is None or not any(files_below(root / LABELS, _TEXT)):
         return []
     described = next((root / name for name in _YAMLS if (root / name).is_file()), None)
     names = _names(_read_yaml(described), described) if described else dict(CLASS_NAMES)
@@ -115,7 +117,7 @@ def _label_path(photo: Path) -> Path:
 
 
 def _check_photos(labels: Path, photos: Mapping[str, Path]) -> None:
-    for path in sorted(labels.rglob("*.txt")):
+    for path in files_below(labels, _TEXT):
         if name_below(path, labels) not in photos and path.stem not in _NOT_LABELS:
             raise EvaluationError(f"{path} has no photo; put it back, or remove the labels")
 
