@@ -13,7 +13,9 @@ import numpy as np
 
 from pipeline.errors import EvaluationError, ValidationError
 from pipeline.evaluation.metrics import METRICS, score
-from pipeline.evaluation.readers import Truth, find_prediction, find_truth, read_prediction
+from pipeline.evaluation.predictions import Predictions, find_predictions
+from pipeline.evaluation.readers import find_truth
+from pipeline.evaluation.truth import Truth
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -115,12 +117,11 @@ def evaluate(
             and its truth differ in size; the message names the file.
     """
     truth, pred = Path(truth), Path(pred)
-    if not pred.is_dir():
-        raise EvaluationError(f"{pred}: no such folder of predicted masks")
     truths = find_truth(truth)
+    predictions = find_predictions(pred, [one.name for one in truths])
     rows = []
     for done, one in enumerate(truths, start=1):
-        row = _score_one(one, pred)
+        row = _score_one(one, predictions)
         if row is not None:
             rows.append(row)
         if progress is not None:
@@ -152,19 +153,14 @@ def parse_rule(text: str) -> Rule:
     return Rule(metric, least, worst=key.strip().startswith(_WORST))
 
 
-def _score_one(truth: Truth, pred: Path) -> Row | None:
+def _score_one(truth: Truth, predictions: Predictions) -> Row | None:
     """Return the figures of one photo, or None where the truth has no glasses."""
-    want = truth.read()
+    want = truth.read().glasses
     if not want.any():
         return None
-    path = find_prediction(pred, truth.name)
-    have = np.zeros_like(want) if path is None else read_prediction(path)
-    if have.shape != want.shape:
-        raise EvaluationError(
-            f"{path} is {have.shape[1]} x {have.shape[0]}, "
-            f"its truth {want.shape[1]} x {want.shape[0]}"
-        )
-    return Row(truth.name, score(want, have), found=path is not None)
+    have = predictions.read(truth.name, want.shape)
+    mask = np.zeros_like(want) if have is None else have.mask
+    return Row(truth.name, score(want, mask), found=have is not None)
 
 
 def _cells(scores: dict[str, float]) -> list[str]:
