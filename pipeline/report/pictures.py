@@ -83,8 +83,11 @@ def region_around(*masks: Bools) -> Region:
         return 0, 0, width, height
     x0, x1, y0, y1 = (int(v) for v in (columns[0], columns[-1] + 1, rows[0], rows[-1] + 1))
     margin = max(2, round(MARGIN * max(x1 - x0, y1 - y0)))
-    return max(0, x0 - margin), max(0, y0 - margin), min(width, x1 + margin), min(
-        height, y1 + margin
+    return (
+        max(0, x0 - margin),
+        max(0, y0 - margin),
+        min(width, x1 + margin),
+        min(height, y1 + margin),
     )
 
 

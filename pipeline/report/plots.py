@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ValidationError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vPX"
 _QUIET = "#595959"
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "eyecut",
     "svg.fonttype": "none",
     "text.parse_math": False,  # a name may hold dollar signs
@@ -129,6 +129,8 @@ def histogram_svg(
 
     Values that are not finite are left out.
     """
+    from matplotlib.ticker import MaxNLocator
+
     finite = [value for value in values if math.isfinite(value)]
     within = all(0 <= value <= 1 for value in finite)
     with _axes(title, 2.3) as (figure, axes):
@@ -137,7 +139,7 @@ def histogram_svg(
         axes.hist(finite, bins=40 if within else 30, range=span, color=_COLOURS[0])
         if floor is not None:
             axes.axvline(floor, color=_COLOURS[1], lw=1, ls="--")
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel=_plain(xlabel), ylabel="photos")
         return _svg(figure)
 
