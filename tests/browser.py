@@ -39,7 +39,12 @@ class Browser:
         # the protocol wants file descriptors 3 and 4; the shell puts them there
         line = f'exec "$0" "$@" 3<&{to_child} 4>&{from_child}'
         flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe")
-        quiet = ("--no-first-run", "--disable-background-networking", f"--user-data-dir={profile}")
+        quiet = (
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            f"--user-data-dir={profile}",
+        )
         self._process = subprocess.Popen(
             ["/bin/bash", "-c", line, program, *flags, *quiet, "about:blank"],
             pass_fds=(to_child, from_child),

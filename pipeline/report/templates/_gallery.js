@@ -94,9 +94,11 @@ function card(index) {
   node.dataset.cut = 50;
   node.querySelector("h3").textContent = photo.n;
   if (photo.s) element("span", photo.s, told).className = "flag";
-  if (data.rows.length) told.append(table(photo, data.heads, data.rows));
-  if (data.more.length) told.append(table(photo, [], data.more));
-  const tags = element("div", "", told);
+  for (const [heads, rows] of [[data.heads, data.rows], [[], data.more]]) {
+    const known = rows.filter(([, fields]) => fields.some((field) => photo.v[field] !== null));
+    if (known.length) told.append(table(photo, heads, known));
+  }
+  const tags = document.createElement("div");
   tags.className = "tags";
   photo.t.forEach((value, tag) => {
     if (value === null || value === photo.s) return;
@@ -109,6 +111,7 @@ function card(index) {
       at("controls").scrollIntoView();
     });
   });
+  if (tags.firstChild) told.append(tags);
   const views = node.querySelector(".views");
   if (!photo.p) {
     views.remove();
@@ -133,7 +136,6 @@ function table(photo, heads, rows) {
   } else node.className = "pairs";
   const body = element("tbody", "", node);
   rows.forEach(([label, fields]) => {
-    if (fields.every((field) => photo.v[field] === null)) return;
     const row = element("tr", "", body);
     element("th", label, row).scope = "row";
     fields.forEach((field) => {
