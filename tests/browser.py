@@ -120,7 +120,9 @@ class Browser:
             if event["method"] == "Network.requestWillBeSent":
                 url = params["request"]["url"]
                 found += [url] if not url.startswith(("file:", "data:", "blob:")) else []
-            elif event["method"] in ("Runtime.exceptionThrown", "Log.entryAdded"):
+            elif event["method"] == "Runtime.exceptionThrown" or (
+                event["method"] == "Log.entryAdded" and params["entry"]["level"] == "error"
+            ):
                 found.append(json.dumps(params))
         return found
 
