@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def decoded(data: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
+@cache
 def halves() -> Pictures:
     """Truth: the left two thirds of a block; prediction: its right two thirds."""
     truth, prediction = np.zeros((2, 100, 160), bool)
@@ -99,10 +101,10 @@ def test_pictures_show_the_masks_with_a_margin_and_keep_their_shape() -> None:
     inner = toy.box
     assert 0 <= x0 < inner[0] and 0 <= y0 < inner[1] and x1 > inner[2] and y1 > inner[3]
     photo, truth, prediction = map(decoded, (pictures.photo, pictures.truth, pictures.prediction))
+    truth, prediction = truth[..., 0], prediction[..., 0]
     assert photo.shape[:2] == truth.shape == prediction.shape
     assert max(photo.shape) == 480
     assert photo.shape[0] / photo.shape[1] == pytest.approx((y1 - y0) / (x1 - x0), abs=0.01)
-    truth, prediction = truth[..., 0], prediction[..., 0]
     area = toy.mask[y0:y1, x0:x1].astype(np.uint8) * 255
     whole = cv2.resize(area, truth.shape[::-1], interpolation=cv2.INTER_AREA).astype(float)
     assert np.abs(truth - whole).max() <= 255 / 15 / 2 + 1
@@ -237,7 +239,8 @@ def choose(browser: Browser, **values: object) -> list[str]:
             f"{{ const node = document.getElementById('{name}'); node.value = '{value}';"
             "node.dispatchEvent(new Event('input', {bubbles: true})) }"
         )
-    browser.run("new Promise((done) => setTimeout(done, 200))")
+    pause = 150 if "text" in values else 20  # typing is waited for
+    browser.run(f"new Promise((done) => setTimeout(done, {pause}))")
     return browser.run(NAMES)  # type: ignore[no-any-return]
 
 
@@ -372,6 +375,7 @@ def test_a_thousand_photos_open_quickly_and_only_those_in_sight_are_images(
         wide.run("scrollTo(0, document.documentElement.scrollHeight)")
         wide.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         most = max(most, wide.run(IMAGES))
+    wide.run("scrollTo(0, document.documentElement.scrollHeight)")
     names = wide.run(NAMES)
     assert names == [f"photo {n:04}.jpg" for n in range(1000)]
     wide.wait("document.querySelector('#photos article:last-child img')")

@@ -59,10 +59,15 @@ function sorted(indices) {
 
 // ---- cards
 const live = new Map();  // card -> its stage, once it is near the window
+const soon = new WeakMap();  // card -> the timer that will show it
 let order = [], drawn = 0;
 
 const near = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) isIntersecting ? show(target) : release(target);
+  for (const { target, isIntersecting } of entries) {
+    clearTimeout(soon.get(target));  // what flies past is never decoded
+    if (isIntersecting) soon.set(target, setTimeout(show, 60, target));
+    else release(target);
+  }
 }, { rootMargin: NEAR });
 const end = new IntersectionObserver((entries) => {
   if (entries.some((entry) => entry.isIntersecting)) more();
@@ -150,7 +155,7 @@ function table(photo, heads, rows) {
 // ---- pictures
 async function show(node) {
   const photo = data.photos[node.dataset.index];
-  if (!photo.p || live.has(node)) return;
+  if (!photo.p || live.has(node) || !node.isConnected) return;
   const stage = made("stage");
   live.set(node, { stage, masks: null });
   const texts = at("p" + node.dataset.index).textContent.split(" ");
