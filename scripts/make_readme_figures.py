@@ -47,14 +47,15 @@ def set_up(venv: Path) -> Iterator[str]:
 def speed(told: dict[str, Any] | None) -> Iterator[str]:
     if not told:
         return
-    seconds = told["median_seconds"]
+    one = told["cases"][0]
     yield (
-        f"One photo of {told['width']} x {told['height']} pixels, {told['threads']} threads, "
-        f"median of {told['runs']}; peak memory {told['peak_mb']:.0f} MB "
+        f"One photo of {one['width']} x {one['height']} pixels, {one['case']['threads']} threads, "
+        f"median of {one['case']['runs']}; peak memory {one['peak_mb']:.0f} MB "
         "(`scripts/benchmark.py`):"
     )
+    seconds = one["seconds"]
     yield from ("", table_row(seconds), table_row(["---:"] * len(seconds)))
-    yield from (table_row(f"{value:.2f} s" for value in seconds.values()), "")
+    yield from (table_row(f"{each['median']:.2f} s" for each in seconds.values()), "")
 
 
 def quality(folder: Path) -> Iterator[str]:

@@ -25,6 +25,7 @@ LAYERS = (
     {"manifest", "evaluation", "report"},
     {"results", "stress"},
     {"batch"},
+    {"benchmark"},
     {"cli"},
 )
 DISTRIBUTIONS = {
@@ -158,7 +159,8 @@ def test_every_package_is_listed_for_installation() -> None:
 
 def test_every_library_that_is_imported_is_declared() -> None:
     told = project()["project"]
-    declared = [*told["dependencies"], *told["optional-dependencies"]["train"]]  # type: ignore[index]
+    extras = told["optional-dependencies"].values()  # type: ignore[index]
+    declared = [*told["dependencies"], *(line for lines in extras for line in lines)]  # type: ignore[index]
     names = {re.split(r"[<>=!\[ ]", line)[0].lower() for line in declared}
     for path in (p for package in (*PACKAGES, "scripts") for p in modules(package)):
         for module in imports(path):

@@ -65,4 +65,6 @@ def test_the_command_names_a_function() -> None:
     told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     module, _, function = told["project"]["scripts"]["eyecut"].partition(":")
     assert module == "pipeline.cli"
-    assert f"def {function}()" in (ROOT / "pipeline" / "cli.py").read_text(encoding="utf-8")
+    assert f"def {function}()" in (ROOT / "pipeline" / "cli" / "__init__.py").read_text(
+        encoding="utf-8"
+    )

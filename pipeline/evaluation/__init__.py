@@ -1,6 +1,19 @@
-"""Scores of predicted masks against truth: figures, table, JSON, and rules that must hold."""
+"""Scores of predicted masks against truth: figures, tables, JSON, and rules that must hold."""
 
+from pipeline.evaluation.judge import evaluate, evaluate_flow
+from pipeline.evaluation.measures import MEASURES, measure
 from pipeline.evaluation.metrics import METRICS, score
-from pipeline.evaluation.result import Report, Row, Rule, evaluate, parse_rule
+from pipeline.evaluation.result import Report, Row, Rule, parse_rule
 
-__all__ = ["METRICS", "Report", "Row", "Rule", "evaluate", "parse_rule", "score"]
+__all__ = [
+    "MEASURES",
+    "METRICS",
+    "Report",
+    "Row",
+    "Rule",
+    "evaluate",
+    "evaluate_flow",
+    "measure",
+    "parse_rule",
+    "score",
+]

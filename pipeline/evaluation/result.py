@@ -1,41 +1,53 @@
-"""The result of an evaluation, and the rules by which it passes or fails."""
+"""The result of an evaluation: figures of every photo, what they add up to, and rules to keep."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import EvaluationError, ValidationError
-from pipeline.evaluation.metrics import METRICS, score
-from pipeline.evaluation.predictions import Predictions, find_predictions
-from pipeline.evaluation.readers import find_truth
-from pipeline.evaluation.truth import Truth
+from pipeline.evaluation.measures import MEASURES
+from pipeline.evaluation.metrics import METRICS
+from pipeline.evaluation.statistics import (
+    Breakdown,
+    Interval,
+    by_property,
+    by_tag,
+    rank_correlation,
+    summarise,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _WORST = "min:"
+_BROKEN_DOWN = "iou"
+NAMES = tuple(measure.name for measure in MEASURES)
+LOWER = frozenset(measure.name for measure in MEASURES if measure.better == "lower")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one photo.
+    """The figures of one photo with glasses.
 
     Attributes:
         name: of the photo.
-        scores: by metric, see `pipeline.evaluation.metrics.score`.
+        scores: by name, see `pipeline.evaluation.measures`; what does not apply is left out.
         found: false when there was no prediction, which counts as an empty mask.
+        tags: what the data set says of the photo.
+        properties: what was measured of the photo, see `pipeline.evaluation.properties`.
+        quality: the segmenter's own guess of the IoU, the lowest of the photo's pairs.
     """
 
     name: str
-    scores: dict[str, float]
+    scores: Mapping[str, float]
     found: bool
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, float] = field(default_factory=dict)
+    quality: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +64,67 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The figures of all photos."""
+    """The figures of all photos.
+
+    Attributes:
+        rows: photos with glasses.
+        empty: photos without glasses, and whether nothing was predicted for them.
+        unexpected: predictions that no truth asks for.
+        boxes: figures of the boxes, see `pipeline.evaluation.boxes`; None where nothing speaks.
+    """
 
     rows: tuple[Row, ...]
+    empty: Mapping[str, bool] = field(default_factory=dict)
+    unexpected: tuple[str, ...] = ()
+    boxes: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.rows:
-            raise ValidationError("a report needs at least one photo")
+            raise ValidationError("a report needs at least one photo with glasses")
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Photos with glasses for which there is no prediction."""
+        return tuple(row.name for row in self.rows if not row.found)
+
+    @property
+    def silent(self) -> float | None:
+        """Share of the photos without glasses for which nothing was predicted."""
+        return sum(self.empty.values()) / len(self.empty) if self.empty else None
 
     @property
     def mean(self) -> dict[str, float]:
-        """Mean over the photos, by metric."""
-        return {m: float(np.mean([row.scores[m] for row in self.rows])) for m in METRICS}
+        """Mean over the photos to which it applies, by figure."""
+        return {name: one.mean for name, one in self.intervals().items()}
 
     @property
     def worst(self) -> dict[str, float]:
-        """Lowest of the photos, by metric."""
-        return {m: min(row.scores[m] for row in self.rows) for m in METRICS}
+        """Worst of the photos, by figure."""
+        found = {}
+        for name in NAMES:
+            values = [row.scores[name] for row in self.rows if name in row.scores]
+            if values:
+                found[name] = max(values) if name in LOWER else min(values)
+        return found
+
+    @property
+    def rank(self) -> float | None:
+        """Spearman's correlation between the segmenter's guess of the IoU and the IoU."""
+        known = [(row.quality, row.scores["iou"]) for row in self.rows if row.quality is not None]
+        return rank_correlation([q for q, _ in known], [iou for _, iou in known])
+
+    def intervals(self) -> dict[str, Interval]:
+        """Mean and 95 % interval of each figure."""
+        return summarise([row.scores for row in self.rows], NAMES)
+
+    def breakdowns(self, metric: str = _BROKEN_DOWN) -> list[Breakdown]:
+        """`metric` by every tag and every measured property that tells the photos apart."""
+        rows = [row for row in self.rows if metric in row.scores]
+        values = [row.scores[metric] for row in rows]
+        return [
+            *by_tag([row.tags for row in rows], values),
+            *by_property([row.properties for row in rows], values),
+        ]
 
     def failures(self, rules: Iterable[Rule]) -> list[str]:
         """Say for each rule that does not hold what was had and what was wanted."""
@@ -81,68 +137,73 @@ class Report:
                 failures.append(f"{kind} {rule.metric} {have:.4f} < {rule.least:g}")
         return failures
 
-    def to_json(self) -> str:
-        """Return the figures as JSON, in the form that ``eval/score.py --json`` writes."""
-        photos = {row.name: row.scores | {"found": float(row.found)} for row in self.rows}
-        return json.dumps({"photos": photos, "mean": self.mean, "worst": self.worst}, indent=1)
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain types; `photos`, `mean` and `worst` as the yardstick
+        ``eval/score.py --json`` has them, with more figures."""
+        return {
+            "photos": {row.name: _plain(row) for row in self.rows},
+            "mean": self.mean,
+            "worst": self.worst,
+            "intervals": {k: [v.low, v.high] for k, v in self.intervals().items()},
+            "boxes": dict(self.boxes),
+            "empty": dict(self.empty),
+            "silent": self.silent,
+            "rank": self.rank,
+            "missed": list(self.missed),
+            "unexpected": list(self.unexpected),
+            "breakdowns": {one.by: _groups(one) for one in self.breakdowns()},
+        }
 
-    def to_table(self) -> Table:
-        """Return the figures as a table for the terminal."""
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_table(self, most: int = 40) -> Table:
+        """The yardstick's five figures for the terminal, the `most` worst photos by IoU first."""
         from rich.table import Table
 
         table = Table("photo")
         for metric in METRICS:
             table.add_column(metric, justify="right")
-        for row in self.rows:
+        ordered = sorted(self.rows, key=lambda row: row.scores["iou"])
+        for row in ordered[:most]:
             label = row.name if row.found else f"{row.name} (no prediction)"
             table.add_row(label, *_cells(row.scores))
+        if len(ordered) > most:
+            table.add_row(f"... and {len(ordered) - most} better ones")
         table.add_section()
+        intervals = self.intervals()
         table.add_row(f"mean of {len(self.rows)}", *_cells(self.mean))
+        table.add_row("95 % from", *(f"{intervals[m].low:.4f}" for m in METRICS))
+        table.add_row("to", *(f"{intervals[m].high:.4f}" for m in METRICS))
         table.add_row("worst", *_cells(self.worst))
         return table
 
 
-def evaluate(
-    truth: Path | str, pred: Path | str, progress: Callable[[int, int], None] | None = None
-) -> Report:
-    """Score a folder of masks against the truth.
+def columns_table(reports: Mapping[str, Report]) -> Table:
+    """The means of the yardstick's figures side by side, a row for each column."""
+    from rich.table import Table
 
-    Args:
-        truth: a folder or a COCO json file; see `pipeline.evaluation.readers`.
-        pred: a folder of masks, or the OUTPUT folder of ``eyecut run``.
-        progress: called with the number of photos done and of all photos.
-
-    Raises:
-        EvaluationError: a folder is missing or holds nothing, a file is no picture, or a mask
-            and its truth differ in size; the message names the file.
-    """
-    truth, pred = Path(truth), Path(pred)
-    truths = find_truth(truth)
-    predictions = find_predictions(pred, [one.name for one in truths])
-    rows = []
-    for done, one in enumerate(truths, start=1):
-        row = _score_one(one, predictions)
-        if row is not None:
-            rows.append(row)
-        if progress is not None:
-            progress(done, len(truths))
-    if not rows:
-        raise EvaluationError(f"{truth}: no photo with glasses in it")
-    return Report(tuple(rows))
+    table = Table("mean of all photos")
+    for metric in METRICS:
+        table.add_column(metric, justify="right")
+    for name, report in reports.items():
+        table.add_row(name, *_cells(report.mean))
+    return table
 
 
-def parse_rule(text: str) -> Rule:
-    """Read ``METRIC=VALUE`` (of the mean) or ``min:METRIC=VALUE`` (of the worst photo).
+def parse_rule(text: str, *, worst: bool = True) -> Rule:
+    """Read ``METRIC=VALUE``, of the mean, or, if `worst`, ``min:METRIC=VALUE``, of the worst photo.
 
     Raises:
         EvaluationError: no such metric, or the value is not a number in [0, 1].
     """
     key, equals, number = text.partition("=")
-    metric = key.strip().removeprefix(_WORST)
+    metric = key.strip().removeprefix(_WORST) if worst else key.strip()
     if not equals or metric not in METRICS:
+        forms = "METRIC=VALUE or min:METRIC=VALUE" if worst else "METRIC=VALUE"
         raise EvaluationError(
-            f"--fail-below {text!r}: expected METRIC=VALUE or min:METRIC=VALUE, "
-            f"METRIC one of {', '.join(METRICS)}"
+            f"--fail-below {text!r}: expected {forms}, METRIC one of {', '.join(METRICS)}"
         )
     try:
         least = float(number)
@@ -153,15 +214,23 @@ def parse_rule(text: str) -> Rule:
     return Rule(metric, least, worst=key.strip().startswith(_WORST))
 
 
-def _score_one(truth: Truth, predictions: Predictions) -> Row | None:
-    """Return the figures of one photo, or None where the truth has no glasses."""
-    want = truth.read().glasses
-    if not want.any():
-        return None
-    have = predictions.read(truth.name, want.shape)
-    mask = np.zeros_like(want) if have is None else have.mask
-    return Row(truth.name, score(want, mask), found=have is not None)
+def _plain(row: Row) -> dict[str, Any]:
+    plain: dict[str, Any] = {**row.scores, "found": float(row.found)}
+    if row.tags:
+        plain["tags"] = dict(row.tags)
+    if row.properties:
+        plain["properties"] = dict(row.properties)
+    if row.quality is not None:
+        plain["quality"] = row.quality
+    return plain
 
 
-def _cells(scores: dict[str, float]) -> list[str]:
+def _groups(one: Breakdown) -> dict[str, dict[str, float]]:
+    return {
+        group.name: {"mean": group.mean, "low": group.low, "high": group.high, "count": group.count}
+        for group in one.groups
+    }
+
+
+def _cells(scores: Mapping[str, float]) -> list[str]:
     return [f"{scores[metric]:.4f}" for metric in METRICS]

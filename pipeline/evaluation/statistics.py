@@ -32,10 +32,19 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The photos that share something."""
+    """The photos that share something: how many, and their mean with its 95 % interval."""
 
     name: str
-    interval: Interval
+    count: int
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[float]) -> Group:
+        """The group of at least one value."""
+        found = mean_interval(values)
+        return cls(name, found.count, found.mean, found.low, found.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ def by_property(
         which = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
         names = [f"{a:.3g} to {b:.3g}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
         groups = tuple(
-            Group(name, mean_interval(scores[which == i].tolist()))
+            Group.of(name, scores[which == i].tolist())
             for i, name in enumerate(names)
             if (which == i).any()
         )
@@ -113,7 +122,7 @@ def _broken(by: str, labels: Sequence[str], values: Sequence[float]) -> Breakdow
     for label, value in zip(labels, values, strict=True):
         parts.setdefault(label, []).append(value)
     ordered = sorted(parts.items(), key=lambda item: (-len(item[1]), item[0]))
-    return Breakdown(by, tuple(Group(name, mean_interval(part)) for name, part in ordered))
+    return Breakdown(by, tuple(Group.of(name, part) for name, part in ordered))
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:

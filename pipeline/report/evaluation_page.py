@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluation.statistics import Group
 from pipeline.report.gallery import (
     Better,
     Card,
@@ -23,7 +24,7 @@ from pipeline.report.gallery import (
     write_html,
 )
 from pipeline.report.pictures import Pictures
-from pipeline.report.plots import Group, histogram_svg, intervals_svg, scatter_svg
+from pipeline.report.plots import histogram_svg, intervals_svg, scatter_svg
 
 __all__ = [
     "Breakdown",
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 _LEAST = (0.98, 0.95, 0.9, 0.8, 0.5)
-_QUALITY = "quality"
+QUALITY = "quality"
 """The property that holds the quality which the segmenter itself predicted."""
 
 
@@ -302,9 +303,9 @@ def _spread(
     title = f"{label}, photo by photo"
     plots = [picture_of(title, histogram_svg(title, label, _values(photos, name)))]
     pairs = [
-        (photo.properties[_QUALITY], photo.scores[name])
+        (photo.properties[QUALITY], photo.scores[name])
         for photo in photos
-        if _QUALITY in photo.properties and name in photo.scores
+        if QUALITY in photo.properties and name in photo.scores
     ]
     if pairs:
         title = f"{label} against the predicted quality"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ValidationError
+from pipeline.evaluation.statistics import Group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,17 +74,6 @@ class Series:
         lengths = {len(v) for v in (self.x, self.y, self.low, self.high) if v is not None}
         if len(lengths) != 1:
             raise ValidationError(f"curve {self.label!r}: its values have lengths {lengths}")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A mean over `count` photos and its interval; NaN where there is none."""
-
-    name: str
-    count: int
-    mean: float
-    low: float
-    high: float
 
 
 def curves_svg(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_masks import pairs
 from scipy.ndimage import gaussian_filter
 
+from odd_masks import pairs
 from pipeline.errors import ValidationError
 from pipeline.evaluation.mattes import matte_figures
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_masks import pairs
 
+from odd_masks import pairs
 from pipeline.errors import ValidationError
 from pipeline.evaluation.measures import MEASURES, measure
 from pipeline.evaluation.metrics import METRICS, score

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_masks import masks, pairs
 from pycocotools import mask as coco_mask
 from scipy.spatial.distance import cdist
 from skimage.measure import euler_number, label
 from skimage.morphology import binary_erosion
 from skimage.segmentation import find_boundaries
 
+from odd_masks import masks, pairs
 from pipeline.evaluation.geometry import contour_lines, holes
 from pipeline.evaluation.measures import measure
 from pipeline.evaluation.truth import Prediction, TruthMasks, box_around

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from odd_masks import pairs
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from odd_masks import pairs
 from pipeline.errors import ValidationError
 from pipeline.evaluation.geometry import hull
 from pipeline.evaluation.metrics import METRICS, score

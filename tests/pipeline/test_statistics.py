@@ -50,7 +50,7 @@ def test_a_breakdown_by_tag_names_what_was_not_said() -> None:
     tags = [{"frame": "round", "set": "a"}, {"frame": "round", "set": "a"}, {"set": "a"}]
     (frame,) = by_tag(tags, [1.0, 0.5, 0.2])  # one value of "set" tells nothing apart
     assert frame.by == "frame"
-    assert [(g.name, g.interval.mean, g.interval.count) for g in frame.groups] == [
+    assert [(g.name, g.mean, g.count) for g in frame.groups] == [
         ("round", 0.75, 2),
         ("not said", 0.2, 1),
     ]
@@ -60,8 +60,8 @@ def test_a_breakdown_by_property_puts_every_photo_into_one_range() -> None:
     numbers = np.arange(40.0)
     broken = by_property([{"blur": v} for v in numbers], (numbers / 40).tolist())
     (blur,) = broken
-    assert [g.interval.count for g in blur.groups] == [10, 10, 10, 10]
-    means = [g.interval.mean for g in blur.groups]
+    assert [g.count for g in blur.groups] == [10, 10, 10, 10]
+    means = [g.mean for g in blur.groups]
     assert means == sorted(means)
     assert blur.groups[0].name.startswith("0 to")
 

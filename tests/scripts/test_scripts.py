@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,18 +9,8 @@ from PIL import Image
 
 from pipeline import batch
 from pipeline.config import load_config
+from scripts_under_test import ROOT, script
 from toys import FakeFlow, draw_toy
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_picture_shows_photo_and_cut_out_side_by_side(tmp_path: Path) -> None:
@@ -78,23 +66,6 @@ def test_the_readme_has_its_markers() -> None:
     module = script("make_readme_figures")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert module.replace(text, "new").count("new\n") >= 1
-
-
-def test_the_benchmark_says_what_is_over_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
-    module = script("benchmark")
-    figures = {"median_seconds": {"total": 5.0}, "peak_mb": 1500.0, "pairs": 1}
-    options = module.parse(["--max-seconds", "4", "--max-mb", "2000"])
-    (complaint,) = module.complaints(figures, options)
-    assert "5.00 s" in complaint
-    assert complaint in capsys.readouterr().err
-    assert module.complaints({**figures, "pairs": 0}, module.parse([]))
-
-
-def test_the_benchmarks_photo_has_the_size_asked_for(tmp_path: Path) -> None:
-    Image.fromarray(draw_toy()[0].rgb).save(tmp_path / "a.png")
-    height, width = script("benchmark").prepare(tmp_path / "a.png", 0.5, tmp_path / "in", 2)
-    assert height * width == pytest.approx(500_000, rel=0.01)
-    assert len(list((tmp_path / "in").iterdir())) == 2
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -1,0 +1,133 @@
+"""The command `eyecut compare`."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.console import FAILED, out, plainly, progress_bar, stop
+from pipeline.errors import EvaluationError, EyecutError
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.compare import Comparison, Scores
+
+PICTURED = 100
+"""Photos whose pictures stand on the page: those that changed most."""
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="A", help="Masks or a run's OUTPUT, or evaluate's json file.")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="B", help="As A; is it better?")],
+    truth: Annotated[
+        Path | None, typer.Option(metavar="TRUTH", help="Needed where A or B is a folder.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the changes there too.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page; pictures need folders.")
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=VALUE", help="Exit 1 if B's mean is lower."),
+    ] = None,
+    fail_if_worse: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC[=TOLERANCE]",
+            help="Exit 1 if B's mean is worse than A's by more than the tolerance, 0 if not said.",
+        ),
+    ] = None,
+) -> None:
+    """Say whether B is better than A, on which photos, and whether it may be luck."""
+    from pipeline.evaluation import compare as pairs
+    from pipeline.evaluation.result import parse_rule
+    from pipeline.images import write_bytes
+
+    try:
+        rules = [parse_rule(text, worst=False) for text in fail_below or []]
+        tolerances = dict(_tolerance(text) for text in fail_if_worse or [])
+        scores = _scores(first, truth), _scores(second, truth)
+        comparison = pairs.compare(*scores)
+        broken = [*comparison.failures(rules), *comparison.worsened(tolerances)]
+        if json_file is not None:
+            text = json.dumps(comparison.to_dict(), indent=1)
+            write_bytes(json_file, text.encode(), overwrite=True)
+        if page is not None:
+            _write_page(page, comparison, scores, (first, second), truth)
+    except EyecutError as error:
+        stop(str(error))
+    out.print(comparison.to_table())
+    for name, change in _most(comparison.by_photo):
+        out.print(plainly(f"{name}: iou {change:+.4f}"), soft_wrap=True)
+    for which, names in (("A", comparison.only_first), ("B", comparison.only_second)):
+        for name in names:
+            out.print(plainly(f"{name}: only in {which}"), soft_wrap=True)
+    for text in broken:
+        out.print(f"below the rule: {text}", soft_wrap=True)
+    if broken:
+        raise typer.Exit(FAILED)
+
+
+def _tolerance(text: str) -> tuple[str, float]:
+    from pipeline.evaluation.result import NAMES
+
+    name, _, number = text.partition("=")
+    try:
+        value = float(number or 0)
+    except ValueError:
+        value = math.nan
+    if name not in NAMES or not value >= 0:
+        raise EvaluationError(
+            f"--fail-if-worse {text!r}: expected METRIC or METRIC=TOLERANCE, "
+            f"METRIC one of {', '.join(NAMES)}"
+        )
+    return name, value
+
+
+def _scores(path: Path, truth: Path | None) -> Scores:
+    """The photos' figures, read or made."""
+    from pipeline.evaluation import evaluate
+    from pipeline.evaluation.compare import read_scores
+
+    if path.is_file():
+        return read_scores(path)
+    if truth is None:
+        raise EvaluationError(f"{path} is a folder of masks: name their --truth")
+    with progress_bar() as progress:
+        task = progress.add_task(path.name)
+        report = evaluate(
+            truth,
+            path,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    return {row.name: row.scores for row in report.rows}
+
+
+def _write_page(
+    page: Path,
+    comparison: Comparison,
+    scores: tuple[Scores, Scores],
+    places: tuple[Path, Path],
+    truth: Path | None,
+) -> None:
+    from pipeline.report.evaluation_page import write_compare_page
+    from pipeline.report.evaluation_view import compare_page, compared_pictures, largest
+
+    pictures = {}
+    if truth is not None and all(place.is_dir() for place in places):
+        pictures = compared_pictures(truth, places, largest(comparison, PICTURED))
+    write_compare_page(page, compare_page(comparison, scores, pictures, places), overwrite=True)
+
+
+def _most(changes: tuple[tuple[str, float], ...], count: int = 5) -> list[tuple[str, float]]:
+    """The largest losses and the largest gains that are none the other."""
+    if len(changes) <= 2 * count:
+        return list(changes)
+    return [*changes[:count], *changes[-count:]]

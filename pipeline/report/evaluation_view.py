@@ -1,0 +1,184 @@
+"""From reports to pages: gathers the pictures of the worst photos while an evaluation runs."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.evaluation.compare import Comparison, Scores
+from pipeline.evaluation.measures import MEASURES
+from pipeline.evaluation.predictions import find_predictions
+from pipeline.evaluation.readers import find_truth
+from pipeline.evaluation.result import Report, Row
+from pipeline.images import read_photo
+from pipeline.report.evaluation_page import (
+    QUALITY,
+    Breakdown,
+    Column,
+    ComparedPhoto,
+    ComparePage,
+    Difference,
+    EvaluationPage,
+    Figure,
+    Photo,
+)
+from pipeline.report.pictures import Pictures, make_pictures, region_around
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.judge import Judged
+
+MOST_PICTURES = 1000
+
+
+@dataclass(slots=True)
+class WorstPictures:
+    """Keeps the pictures of the `most` photos with the lowest IoU, and no more."""
+
+    most: int = MOST_PICTURES
+    _kept: list[tuple[float, str, Pictures]] = field(default_factory=list)
+
+    def __call__(self, judged: Judged) -> None:
+        """Look at a photo that was scored."""
+        if judged.row is None:
+            return
+        iou = judged.row.scores["iou"]
+        if len(self._kept) >= self.most and -iou <= self._kept[0][0]:
+            return
+        pictures = make_pictures(judged.rgb, judged.truth.glasses, judged.prediction.mask)
+        keep = heapq.heappush if len(self._kept) < self.most else heapq.heappushpop
+        keep(self._kept, (-iou, judged.name, pictures))
+
+    @property
+    def pictures(self) -> dict[str, Pictures]:
+        """What was kept, by photo."""
+        return {name: pictures for _, name, pictures in self._kept}
+
+
+def compared_pictures(
+    truth: Path, places: tuple[Path, Path], names: frozenset[str]
+) -> dict[str, tuple[Pictures, Pictures]]:
+    """Pictures of the named photos with the masks of two runs, of the same region each."""
+    truths = [one for one in find_truth(truth) if one.name in names]
+    runs = [find_predictions(place, [one.name for one in truths]) for place in places]
+    pictures = {}
+    for one in truths:
+        want = one.read().glasses
+        height, width = want.shape
+        have = [run.read(one.name, (height, width)) for run in runs]
+        masks = [np.zeros_like(want) if h is None else h.mask for h in have]
+        region = region_around(want, *masks)
+        rgb = None if one.photo is None else read_photo(one.photo).rgb
+        first, second = (make_pictures(rgb, want, mask, region=region) for mask in masks)
+        pictures[one.name] = first, second
+    return pictures
+
+
+def evaluation_page(
+    reports: Mapping[str, Report], pictures: Mapping[str, Pictures], truth: Path, pred: Path | None
+) -> EvaluationPage:
+    """The page of one evaluation.
+
+    Args:
+        reports: by the column's title; photos and breakdowns are those of the first.
+        pictures: of the photos that have some, by name.
+        truth, pred: what was compared; without `pred`, the stages' own answers.
+    """
+    first = next(iter(reports.values()))
+    return EvaluationPage(
+        title=f"eyecut: {len(first.rows)} photos against the truth",
+        truth=truth.name,
+        prediction="answers made for this page" if pred is None else pred.name,
+        columns=tuple(Column(name, _figures(report)) for name, report in reports.items()),
+        photos=tuple(_photo(row, pictures) for row in first.rows),
+        breakdowns=tuple(Breakdown(one.by, "iou", one.groups) for one in first.breakdowns()),
+        unexpected=first.unexpected,
+        notes=_notes(first),
+        boxes={name: value for name, value in first.boxes.items() if value is not None},
+    )
+
+
+def compare_page(
+    comparison: Comparison,
+    scores: tuple[Scores, Scores],
+    pictures: Mapping[str, tuple[Pictures, Pictures]],
+    places: tuple[Path, Path],
+) -> ComparePage:
+    """The page of two runs."""
+    labels = {measure.name: measure for measure in MEASURES}
+    figures = tuple(
+        Difference(
+            name=change.name,
+            label=labels[change.name].label,
+            better=labels[change.name].better,
+            first=change.first,
+            second=change.second,
+            difference=change.difference.mean,
+            low=change.difference.low,
+            high=change.difference.high,
+            wins=change.better,
+            losses=change.worse,
+        )
+        for change in comparison.changes
+    )
+    nothing = (None, None)
+    photos = tuple(
+        ComparedPhoto(name, scores[0][name], scores[1][name], *pictures.get(name, nothing))
+        for name, _ in comparison.by_photo
+    )
+    first, second = (place.name for place in places)
+    return ComparePage(f"eyecut: {first} and {second}", first, second, figures, photos)
+
+
+def largest(comparison: Comparison, most: int) -> frozenset[str]:
+    """The names of the `most` photos whose IoU changed most."""
+    ordered = sorted(comparison.by_photo, key=lambda item: -abs(item[1]))
+    return frozenset(name for name, _ in ordered[:most])
+
+
+def _figures(report: Report) -> tuple[Figure, ...]:
+    intervals, worst = report.intervals(), report.worst
+    return tuple(
+        Figure(
+            measure.name,
+            measure.label,
+            measure.better,
+            intervals[measure.name].mean,
+            intervals[measure.name].low,
+            intervals[measure.name].high,
+            worst[measure.name],
+        )
+        for measure in MEASURES
+        if measure.name in intervals
+    )
+
+
+def _photo(row: Row, pictures: Mapping[str, Pictures]) -> Photo:
+    return Photo(
+        name=row.name,
+        found=row.found,
+        scores=row.scores,
+        tags=row.tags,
+        properties=row.properties
+        if row.quality is None
+        else {**row.properties, QUALITY: row.quality},
+        pictures=pictures.get(row.name),
+    )
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    notes = []
+    if report.missed:
+        notes.append(f"{len(report.missed)} photos have no prediction and count as empty masks")
+    if report.silent is not None:
+        quiet = sum(report.empty.values())
+        notes.append(f"nothing predicted for {quiet} of {len(report.empty)} photos without glasses")
+    if report.rank is not None:
+        notes.append(
+            f"rank correlation of the segmenter's own guess with the IoU: {report.rank:.2f}"
+        )
+    return tuple(notes)
