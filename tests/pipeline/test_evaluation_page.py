@@ -409,11 +409,13 @@ def test_a_comparison_shows_the_largest_changes_first(tmp_path: Path, wide: Brow
         for name, (a, b) in scores.items()
     ]
     photos.append(ComparedPhoto("gone", {"iou": 0.9}, {}, halves(), None))
+    photos.append(ComparedPhoto("new", {}, {"iou": 0.9}, None, halves()))
+    photos.append(ComparedPhoto("never", {}, {}, None, None))
     path = tmp_path / "compare.html"
     write_compare_page(path, ComparePage("A against B", "A", "B", figures, tuple(photos)))
     wide.open(path)
-    assert wide.run(NAMES) == ["down", "up", "bit", "same", "gone"]
-    assert choose(wide, sort=1) == ["gone", "down", "same", "bit", "up"]
+    assert wide.run(NAMES) == ["gone", "new", "down", "up", "bit", "same", "never"]
+    assert choose(wide, sort=1) == ["gone", "down", "same", "bit", "up", "new", "never"]
     verdicts = "[...document.querySelectorAll('.summary b')].map((node) => node.className)"
     assert wide.run(verdicts) == ["better", "worse", ""]
     choose(wide, text="down")
