@@ -43,7 +43,7 @@ def grabcut(case: Case) -> Rival:
     if not len(found):
         raise ConfigError(f"{case.photo}: no glasses found, so there is no box for GrabCut")
     x0, y0, x1, y1 = (round(float(v)) for v in found.boxes[0])
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
     return _timed("GrabCut, same box", case, partial(_grabcut, bgr, (x0, y0, x1 - x0, y1 - y0)))
 
 

@@ -117,13 +117,13 @@ def _write_page(
     places: tuple[Path, Path],
     truth: Path | None,
 ) -> None:
-    from pipeline.report.evaluation_page import write_compare_page
-    from pipeline.report.evaluation_view import compare_page, compared_pictures, largest
+    from pipeline.report.compare_page import write_compare_page
+    from pipeline.report.evaluation_view import compared_pictures, comparison_page, largest
 
     pictures = {}
     if truth is not None and all(place.is_dir() for place in places):
         pictures = compared_pictures(truth, places, largest(comparison, PICTURED))
-    write_compare_page(page, compare_page(comparison, scores, pictures, places), overwrite=True)
+    write_compare_page(page, comparison_page(comparison, scores, pictures, places), overwrite=True)
 
 
 def _most(changes: tuple[tuple[str, float], ...], count: int = 5) -> list[tuple[str, float]]:

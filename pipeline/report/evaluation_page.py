@@ -1,6 +1,6 @@
-"""The pages of an evaluation and of a comparison of two, as plain data and as one HTML file each.
+"""The page of an evaluation, as plain data and as one HTML file.
 
-A page opens from the disk and needs nothing beside it: style, script, plots and pictures are in
+The page opens from the disk and needs nothing beside it: style, script, plots and pictures are in
 the file. Pictures wait in it as text and become images when they scroll into view.
 """
 
@@ -25,20 +25,6 @@ from pipeline.report.gallery import (
 )
 from pipeline.report.pictures import Pictures
 from pipeline.report.plots import histogram_svg, intervals_svg, scatter_svg
-
-__all__ = [
-    "Breakdown",
-    "Column",
-    "ComparePage",
-    "ComparedPhoto",
-    "Difference",
-    "EvaluationPage",
-    "Figure",
-    "Group",
-    "Photo",
-    "write_compare_page",
-    "write_evaluation_page",
-]
 
 _LEAST = (0.98, 0.95, 0.9, 0.8, 0.5)
 QUALITY = "quality"
@@ -122,50 +108,6 @@ class EvaluationPage:
     boxes: Mapping[str, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A figure over the photos of two runs.
-
-    Attributes:
-        first, second: means. `difference` is second minus first, `low` and `high` its 95 %
-            interval.
-        wins, losses: photos on which the second is better, and worse.
-    """
-
-    name: str
-    label: str
-    better: Better
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    wins: int
-    losses: int
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedPhoto:
-    """One photo with its scores in both runs; no scores where a run has no prediction for it."""
-
-    name: str
-    first: Mapping[str, float]
-    second: Mapping[str, float]
-    pictures_first: Pictures | None
-    pictures_second: Pictures | None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparePage:
-    """What `write_compare_page` shows; largest changes of the first figure come first."""
-
-    title: str
-    first: str
-    second: str
-    figures: tuple[Difference, ...]
-    photos: tuple[ComparedPhoto, ...]
-
-
 def write_evaluation_page(path: Path, page: EvaluationPage, *, overwrite: bool = False) -> None:
     """Write `page` as one HTML file.
 
@@ -203,43 +145,6 @@ def write_evaluation_page(path: Path, page: EvaluationPage, *, overwrite: bool =
     )
 
 
-def write_compare_page(path: Path, page: ComparePage, *, overwrite: bool = False) -> None:
-    """Write `page` as one HTML file.
-
-    Raises:
-        OutputError: `path` exists and `overwrite` is False, or it cannot be written.
-    """
-    photos = sorted(page.photos, key=lambda photo: photo.name)
-    fields: list[Field] = []
-    for figure in page.figures:
-        fields += [
-            Field(f"{figure.label}: size of change", "Size of change", descending=True),
-            Field(f"{figure.label}: change", "Change", figure.better, signed=True),
-            Field(f"{figure.label}, first", "First", figure.better),
-            Field(f"{figure.label}, second", "Second", figure.better),
-        ]
-    views = (
-        View("Slide", ("first",), ("second",), ("First", "Second")),
-        View("Errors", ("truth", "first"), ("truth", "second"), ("First", "Second")),
-        View("Photo"),
-        View("Truth", ("truth",)),
-    )
-    rows = [
-        (figure.label, [4 * place + 2, 4 * place + 3, 4 * place + 1])
-        for place, figure in enumerate(page.figures)
-    ]
-    cards = [_compared(photo, page.figures) for photo in photos]
-    heads = ("", "first", "second", "change")
-    write_html(
-        path,
-        "compare.html",
-        overwrite,
-        page=page,
-        differences=[(figure, _verdict(figure)) for figure in page.figures],
-        **gallery(fields, cards, views, heads=heads, rows=rows),
-    )
-
-
 def _in_order(first: Sequence[str], mappings: Any) -> list[str]:
     """Return the keys that occur, those of `first` before the others, each once."""
     seen = {key for mapping in mappings for key in mapping}
@@ -257,32 +162,9 @@ def _card(photo: Photo, scores: Sequence[str], properties: Sequence[str]) -> Car
             "prediction": pictures.prediction,
         }
         layers = [Layer(name, data, pictures.region) for name, data in named.items() if data]
-    return Card(photo.name, "" if photo.found else "missed", values, photo.tags, layers)
-
-
-def _compared(photo: ComparedPhoto, figures: Sequence[Difference]) -> Card:
-    values: list[float | None] = []
-    for figure in figures:
-        one, two = photo.first.get(figure.name), photo.second.get(figure.name)
-        change = None if one is None or two is None else two - one
-        values += [None if change is None else abs(change), change, one, two]
-    status = "" if photo.second else "missed in the second"
-    if not photo.first:
-        status = "missed in the first" if photo.second else "missed in both"
-    return Card(photo.name, status, values, {}, _compared_layers(photo))
-
-
-def _compared_layers(photo: ComparedPhoto) -> list[Layer]:
-    one, two = photo.pictures_first, photo.pictures_second
-    layers = [Layer("photo", p.photo, p.region) for p in (one, two) if p is not None and p.photo]
-    if len(layers) == 2 and layers[0] == layers[1]:
-        layers.pop()
-    whole = one or two
-    if whole is not None:  # either region holds all of the truth
-        layers.append(Layer("truth", whole.truth, whole.region))
-    layers += [Layer("first", one.prediction, one.region)] if one is not None else []
-    layers += [Layer("second", two.prediction, two.region)] if two is not None else []
-    return layers
+    if photo.found:
+        return Card(photo.name, "", values, photo.tags, layers)
+    return Card(photo.name, "missed", values, photo.tags, layers, rank=-1)
 
 
 def _summary(columns: Sequence[Column]) -> list[tuple[str, str, list[Figure | None]]]:
@@ -356,10 +238,3 @@ def _plot(
     overall = next(means, None)
     svg = intervals_svg(title, breakdown.groups, xlabel=label, overall=overall)
     return picture_of(title, svg)
-
-
-def _verdict(figure: Difference) -> str:
-    """Say which way the change goes, or nothing where its interval holds 0."""
-    if figure.low <= 0 <= figure.high or math.isnan(figure.low + figure.high):
-        return ""
-    return "better" if (figure.difference > 0) == (figure.better == "higher") else "worse"

@@ -16,13 +16,11 @@ from pipeline.evaluation.predictions import find_predictions
 from pipeline.evaluation.readers import find_truth
 from pipeline.evaluation.result import Report, Row
 from pipeline.images import read_photo
+from pipeline.report.compare_page import ComparedPhoto, ComparePage, Difference
 from pipeline.report.evaluation_page import (
     QUALITY,
     Breakdown,
     Column,
-    ComparedPhoto,
-    ComparePage,
-    Difference,
     EvaluationPage,
     Figure,
     Photo,
@@ -102,7 +100,7 @@ def evaluation_page(
     )
 
 
-def compare_page(
+def comparison_page(
     comparison: Comparison,
     scores: tuple[Scores, Scores],
     pictures: Mapping[str, tuple[Pictures, Pictures]],
@@ -158,14 +156,13 @@ def _figures(report: Report) -> tuple[Figure, ...]:
 
 
 def _photo(row: Row, pictures: Mapping[str, Pictures]) -> Photo:
+    guess = {} if row.quality is None else {QUALITY: row.quality}
     return Photo(
         name=row.name,
         found=row.found,
         scores=row.scores,
         tags=row.tags,
-        properties=row.properties
-        if row.quality is None
-        else {**row.properties, QUALITY: row.quality},
+        properties={**row.properties, **guess},
         pictures=pictures.get(row.name),
     )
 

@@ -49,13 +49,21 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One photo; `values` in the order of the page's fields, None where there is none."""
+    """One photo.
+
+    Attributes:
+        status: shown beside the name, such as ``missed``; mostly empty.
+        values: in the order of the page's fields, None where there is none.
+        rank: where it comes if it lacks the value sorted by: -1 with the worst, 1 with the best,
+            0 last.
+    """
 
     name: str
     status: str
     values: Sequence[float | None]
     tags: Mapping[str, str]
     layers: Sequence[Layer]
+    rank: Literal[-1, 0, 1] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,7 @@ def _entry(card: Card, with_status: bool, names: Sequence[str]) -> dict[str, Any
     return {
         "n": card.name,
         "s": card.status,
+        "r": card.rank,
         "v": [finite(value) for value in card.values],
         "t": [*status, *(card.tags.get(name) for name in names)],
         "p": [[layer.name, layer.region] for layer in card.layers] or None,

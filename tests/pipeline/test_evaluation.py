@@ -90,7 +90,9 @@ def test_predictions_are_found(tmp_path: Path, place: str) -> None:
     truth = labelled(tmp_path / "truth")
     save(tmp_path / "pred" / place, mask())
     seen: list[tuple[int, int]] = []
-    report = evaluate(truth, tmp_path / "pred", lambda done, all_: seen.append((done, all_)))
+    report = evaluate(
+        truth, tmp_path / "pred", progress=lambda done, all_: seen.append((done, all_))
+    )
     assert [row.found for row in report.rows] == [True, False]
     assert [row.scores["iou"] for row in report.rows] == [1.0, 0.0]
     assert report.mean["iou"] == 0.5

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.errors import ValidationError
+from pipeline.evaluation.statistics import Group
 from pipeline.report.plots import (
-    Group,
     Series,
     curves_svg,
     histogram_svg,

@@ -13,6 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from pipeline.errors import EvaluationError
+from pipeline.evaluation.readers import find_truth
+from pipeline.evaluation.truth import box_around
 from truth_sets import (
     GLASSES,
     LAYOUTS,
@@ -34,10 +38,6 @@ from truth_sets import (
     yolo,
     yolo_yaml,
 )
-
-from pipeline.errors import EvaluationError
-from pipeline.evaluation.readers import find_truth
-from pipeline.evaluation.truth import box_around
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

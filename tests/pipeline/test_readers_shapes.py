@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as rle
-from truth_sets import GLASSES, LENS, LENSES, PAIRS, SIZE, as_rle, as_runs, coco_file, put
 
 from pipeline.errors import EvaluationError
 from pipeline.evaluation.readers import find_truth
 from pipeline.evaluation.readers.classes import kinds_of
 from pipeline.evaluation.readers.shapes import polygon_mask
 from pipeline.evaluation.truth import TruthMasks, box_around
+from truth_sets import GLASSES, LENS, LENSES, PAIRS, SIZE, as_rle, as_runs, coco_file, put
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
-from truth_sets import GLASSES, SMALL, as_mode, assert_same, pairs, photo, with_alpha
 
 from pipeline.evaluation.readers import find_truth
 from pipeline.evaluation.readers.values import read_values
 from pipeline.images import read_mask, write_image
+from truth_sets import GLASSES, SMALL, as_mode, assert_same, pairs, photo, with_alpha
 
 MATTE = np.array([[0, 255, 128], [0, 127, 255]], np.uint8)
 

@@ -25,8 +25,9 @@ const worstIsHigh = (field) => data.fields[field].better === "lower";
 function rank(photo, field) {
   const value = photo.v[field];
   if (value !== null) return value;
-  if (!photo.s || !data.fields[field].better) return NaN;
-  return worstIsHigh(field) ? Infinity : -Infinity;  // what was missed is worst
+  const { better, descending } = data.fields[field];
+  if (!photo.r || !(better || descending)) return NaN;
+  return descending || (photo.r > 0) === (better === "higher") ? Infinity : -Infinity;
 }
 
 function chosen() {
@@ -212,8 +213,8 @@ function overlay(masks, names) {
   const [a, b] = [names[0], names.at(-1)].map((name) => masks[name] ?? masks.none);
   for (let i = 0; i < out.length; i += 4) {
     const x = a[i] / 255, y = b[i] / 255, both = Math.min(x, y);
-    const weights = [[COLOURS.mask, both * (names.length > 1 ? .22 : .5)], [COLOURS.missing, (x - both) * .92],
-      [COLOURS.extra, (y - both) * .92], [COLOURS.out, (1 - Math.max(x, y)) * .5]];
+    const weights = [[COLOURS.mask, both * (names.length > 1 ? .22 : .5)], [COLOURS.missing, (x - both) * .8],
+      [COLOURS.extra, (y - both) * .8], [COLOURS.out, (1 - Math.max(x, y)) * .5]];
     let alpha = 0;
     for (const [, weight] of weights) alpha += weight;
     for (let c = 0; c < 3; c++) {
