@@ -14,12 +14,32 @@ from pipeline.evaluation.measures import Measure
 from pipeline.types import Floats
 
 BOX_MEASURES: tuple[Measure, ...] = (
-    Measure("AP50", "higher", "share", "Average precision of the boxes at IoU 0.5."),
-    Measure("AP50-95", "higher", "share", "Average precision of the boxes, IoU 0.5 to 0.95."),
-    Measure("recall", "higher", "share", "Share of the glasses that a box finds."),
-    Measure("recall_narrow", "higher", "share", "The same, under 25 % of the photo's width."),
-    Measure("recall_middle", "higher", "share", "The same, 25 to 65 % of the photo's width."),
-    Measure("recall_wide", "higher", "share", "The same, from 65 % of the photo's width."),
+    Measure("AP50", "AP50", "higher", "share", "Average precision of the boxes at IoU 0.5."),
+    Measure(
+        "AP50-95", "AP50-95", "higher", "share", "Average precision of the boxes, IoU 0.5 to 0.95."
+    ),
+    Measure("recall", "Recall", "higher", "share", "Share of the glasses that a box finds."),
+    Measure(
+        "recall_narrow",
+        "Recall, narrow",
+        "higher",
+        "share",
+        "The same, under 25 % of the photo's width.",
+    ),
+    Measure(
+        "recall_middle",
+        "Recall, middle",
+        "higher",
+        "share",
+        "The same, 25 to 65 % of the photo's width.",
+    ),
+    Measure(
+        "recall_wide",
+        "Recall, wide",
+        "higher",
+        "share",
+        "The same, from 65 % of the photo's width.",
+    ),
 )
 
 

@@ -40,37 +40,97 @@ class Measure:
 
     Attributes:
         name: the figure's key.
+        title: two or three words.
         better: the direction in which it improves.
         unit: "share" is in [0, 1].
         label: one plain sentence.
     """
 
     name: str
+    title: str
     better: Literal["higher", "lower"]
     unit: Literal["share", "px", "count", "thousand px", "thousand"]
     label: str
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("iou", "higher", "share", "Overlap of mask and truth (intersection over union)."),
-    Measure("boundary", "higher", "share", "Overlap along the edges, in a band of 0.5 %."),
-    Measure("thin", "higher", "share", "Share of the truth's thin parts that is kept."),
-    Measure("gaps", "higher", "share", "Share of the see-through background that stays open."),
-    Measure("tight", "higher", "share", "1 less what was wrongly taken along."),
-    Measure("dice", "higher", "share", "Overlap of mask and truth (Dice coefficient)."),
-    Measure("precision", "higher", "share", "Share of the mask that is glasses."),
-    Measure("recall", "higher", "share", "Share of the glasses that is in the mask."),
-    Measure("boundary_iou", "higher", "share", "Overlap along the edges, in a band of 2 %."),
-    Measure("boundary_f", "higher", "share", "Share of the contours that lie on each other."),
-    Measure("holes_found", "higher", "share", "Share of the truth's holes that are found."),
-    Measure("holes_extra", "lower", "count", "Holes in the mask that the truth does not have."),
-    Measure("holes_area", "higher", "share", "Overlap of the areas of the holes."),
-    Measure("frame", "higher", "share", "Share of the frame that is in the mask."),
-    Measure("lens", "higher", "share", "Share of the lenses that is in the mask."),
-    Measure("roughness", "lower", "px", "How far the contour strays from its own smooth line."),
-    Measure("alpha_mae", "lower", "share", "Mean difference of the mattes."),
-    Measure("alpha_sad", "lower", "thousand px", "Summed difference of the mattes."),
-    Measure("alpha_gradient", "lower", "thousand", "Difference of the mattes' edges in sharpness."),
+    Measure(
+        "iou", "IoU", "higher", "share", "Overlap of mask and truth (intersection over union)."
+    ),
+    Measure(
+        "boundary",
+        "Boundary IoU, 0.5 %",
+        "higher",
+        "share",
+        "Overlap along the edges, in a band of 0.5 %.",
+    ),
+    Measure(
+        "thin", "Thin parts", "higher", "share", "Share of the truth's thin parts that is kept."
+    ),
+    Measure(
+        "gaps",
+        "Gaps open",
+        "higher",
+        "share",
+        "Share of the see-through background that stays open.",
+    ),
+    Measure("tight", "Tight", "higher", "share", "1 less what was wrongly taken along."),
+    Measure("dice", "Dice", "higher", "share", "Overlap of mask and truth (Dice coefficient)."),
+    Measure("precision", "Precision", "higher", "share", "Share of the mask that is glasses."),
+    Measure("recall", "Recall", "higher", "share", "Share of the glasses that is in the mask."),
+    Measure(
+        "boundary_iou",
+        "Boundary IoU, 2 %",
+        "higher",
+        "share",
+        "Overlap along the edges, in a band of 2 %.",
+    ),
+    Measure(
+        "boundary_f",
+        "Boundary F, 2 px",
+        "higher",
+        "share",
+        "Share of the contours that lie on each other.",
+    ),
+    Measure(
+        "holes_found",
+        "Holes found",
+        "higher",
+        "share",
+        "Share of the truth's holes that are found.",
+    ),
+    Measure(
+        "holes_extra",
+        "Holes too many",
+        "lower",
+        "count",
+        "Holes in the mask that the truth does not have.",
+    ),
+    Measure("holes_area", "Holes, IoU", "higher", "share", "Overlap of the areas of the holes."),
+    Measure("frame", "Frame kept", "higher", "share", "Share of the frame that is in the mask."),
+    Measure("lens", "Lenses kept", "higher", "share", "Share of the lenses that is in the mask."),
+    Measure(
+        "roughness",
+        "Roughness",
+        "lower",
+        "px",
+        "How far the contour strays from its own smooth line.",
+    ),
+    Measure("alpha_mae", "Alpha, mean error", "lower", "share", "Mean difference of the mattes."),
+    Measure(
+        "alpha_sad",
+        "Alpha, summed error",
+        "lower",
+        "thousand px",
+        "Summed difference of the mattes.",
+    ),
+    Measure(
+        "alpha_gradient",
+        "Alpha, gradient error",
+        "lower",
+        "thousand",
+        "Difference of the mattes' edges in sharpness.",
+    ),
 )
 
 

@@ -42,6 +42,8 @@ class Figure:
     low: float
     high: float
     worst: float
+    hint: str = ""
+    """One sentence about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +169,12 @@ def _card(photo: Photo, scores: Sequence[str], properties: Sequence[str]) -> Car
     return Card(photo.name, "missed", values, photo.tags, layers, rank=-1)
 
 
-def _summary(columns: Sequence[Column]) -> list[tuple[str, str, list[Figure | None]]]:
-    """Return a line a figure: label, which end is better, its cells column by column."""
+def _summary(columns: Sequence[Column]) -> list[tuple[Figure, list[Figure | None]]]:
+    """Return a line a figure: what it is, and its cells column by column."""
     tables = [{figure.name: figure for figure in column.figures} for column in columns]
     lines = {name: figure for table in reversed(tables) for name, figure in table.items()}
     names = list(dict.fromkeys(name for table in tables for name in table))
-    return [(lines[n].label, lines[n].better, [table.get(n) for table in tables]) for n in names]
+    return [(lines[n], [table.get(n) for table in tables]) for n in names]
 
 
 def _spread(

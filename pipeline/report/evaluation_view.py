@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.evaluation.boxes import BOX_MEASURES
 from pipeline.evaluation.compare import Comparison, Scores
 from pipeline.evaluation.measures import MEASURES
 from pipeline.evaluation.predictions import find_predictions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.evaluation.judge import Judged
 
 MOST_PICTURES = 1000
+_BOXES = {measure.name: measure.title for measure in BOX_MEASURES}
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ def evaluation_page(
         breakdowns=tuple(Breakdown(one.by, "iou", one.groups) for one in first.breakdowns()),
         unexpected=first.unexpected,
         notes=_notes(first),
-        boxes={name: value for name, value in first.boxes.items() if value is not None},
+        boxes={_BOXES[name]: value for name, value in first.boxes.items() if value is not None},
     )
 
 
@@ -111,7 +113,7 @@ def comparison_page(
     figures = tuple(
         Difference(
             name=change.name,
-            label=labels[change.name].label,
+            label=labels[change.name].title,
             better=labels[change.name].better,
             first=change.first,
             second=change.second,
@@ -143,12 +145,13 @@ def _figures(report: Report) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             measure.name,
-            measure.label,
+            measure.title,
             measure.better,
             intervals[measure.name].mean,
             intervals[measure.name].low,
             intervals[measure.name].high,
             worst[measure.name],
+            measure.label,
         )
         for measure in MEASURES
         if measure.name in intervals
