@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from markers import replace_between  # noqa: E402
+
 BEGIN = "<!-- figures: written by scripts/make_readme_figures.py -->"
 END = "<!-- end of figures -->"
 NONE = "Not measured yet: see the commands in `scripts/make_readme_figures.py`."
@@ -103,19 +107,6 @@ def table_row(cells: Any) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def replace(text: str, section: str) -> str:
-    """Return `text` with what stands between the markers replaced.
-
-    Raises:
-        SystemExit: the markers are not there.
-    """
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit("make_readme_figures: the README lacks its two markers")
-    return f"{head}{BEGIN}\n\n{section.strip() or NONE}\n\n{END}{tail}"
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,8 +125,8 @@ def main(argv: list[str] | None = None) -> int:
     section = "\n".join(lines)
     print(section or NONE)
     if options.write:
-        text = options.readme.read_text(encoding="utf-8")
-        options.readme.write_text(replace(text, section), encoding="utf-8")
+        text = replace_between(options.readme, BEGIN, END, section or NONE)
+        options.readme.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+CURVES = "Every curve:"
+"""What the tables of the single curves follow in Markdown."""
+
+
 @dataclass(frozen=True, slots=True)
 class StressReport:
     """What a sweep found out.
@@ -95,6 +99,7 @@ class StressReport:
             f"Where the curves first fall under {self.floor:g}, going from the unchanged photo "
             "towards lower and higher strengths (– where they do not):",
             markdown_table(*self._falls()),
+            CURVES,
         ]
         for change in self.changes:
             head = [f"{change.name} ({change.unit})"]

@@ -62,10 +62,47 @@ def test_figures_of_the_models_leave_out_what_was_not_measured(tmp_path: Path) -
     assert "| rendered | 3 | 0.500 | 0.250 |  | 0.750 | 0.625 |  |" in lines
 
 
-def test_the_readme_has_its_markers() -> None:
-    module = script("make_readme_figures")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert module.replace(text, "new").count("new\n") >= 1
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("make_readme_figures", "README.md"),
+        ("make_stress_docs", "README.md"),
+        ("make_stress_docs", "docs/stress.md"),
+    ],
+)
+def test_the_documents_have_their_markers(name: str, document: str) -> None:
+    module = script(name)
+    text = script("markers").replace_between(ROOT / document, module.BEGIN, module.END, "anew")
+    assert f"{module.BEGIN}\n\nanew\n\n{module.END}" in text
+
+
+def test_a_document_without_its_markers_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("begin, but no finish")
+    with pytest.raises(SystemExit, match=r"a\.md"):
+        script("markers").replace_between(tmp_path / "a.md", "begin", "end", "new")
+
+
+def test_stress_curves_go_into_the_documents(tmp_path: Path) -> None:
+    module = script("make_stress_docs")
+    output, docs = tmp_path / "out", tmp_path / "docs"
+    output.mkdir()
+    docs.mkdir()
+    for path in (tmp_path / "README.md", docs / "stress.md"):
+        path.write_text(f"before {module.BEGIN} old {module.END} after")
+    told = {"changes": [{"name": "exposure"}, {"name": "white_balance"}]}
+    (output / "stress.json").write_text(json.dumps(told))
+    (output / "stress.md").write_text("2 photos; falls\n\n| exposure (stops) | IoU |\n")
+    for change in told["changes"]:
+        (output / f"{change['name']}.svg").write_text("<svg/>")
+    (docs / "stress" / "my_set").mkdir(parents=True)
+    (docs / "stress" / "my_set" / "gone.svg").write_text("<svg/>")
+    assert module.main([f"my set={output}", "--root", str(tmp_path)]) == 0
+    page, readme = (docs / "stress.md").read_text(), (tmp_path / "README.md").read_text()
+    assert "old" not in page + readme and page.endswith("after")
+    assert "(stress/my_set/white_balance.svg)" in page and "exposure (stops)" in page
+    assert "(docs/stress/my_set/exposure.svg)" in readme and "exposure (stops)" not in readme
+    found = sorted(p.name for p in (docs / "stress" / "my_set").iterdir())
+    assert found == ["exposure.svg", "white_balance.svg"]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
