@@ -18,9 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
 from markers import replace_between  # noqa: E402
+
+from pipeline.stress.result import CURVES  # noqa: E402
 
 BEGIN = "<!-- stress: written by scripts/make_stress_docs.py -->"
 END = "<!-- end of stress -->"
@@ -63,11 +65,6 @@ def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def first_part(markdown: str) -> str:
-    """What stands before the tables of the single curves."""
-    return markdown.split("\n\n| exposure (")[0] if "| exposure (" in markdown else markdown
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
     page, readme = options.root / "docs" / "stress.md", options.root / "README.md"
@@ -83,9 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = (output / "stress.md").read_text(encoding="utf-8")
         sections += [f"### {name}", "", *grid(names, f"stress/{slug}"), text]
         if not short:
-            short = "\n".join(
-                [f"{name}: {first_part(text)}", "", *grid(names, f"docs/stress/{slug}")]
-            )
+            falls, _, _ = text.partition(CURVES)
+            short = "\n".join([f"{name}: {falls}", "", *grid(names, f"docs/stress/{slug}")])
     changed = {
         page: replace_between(page, BEGIN, END, "\n".join(sections)),
         readme: replace_between(readme, BEGIN, END, short),

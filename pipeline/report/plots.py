@@ -190,7 +190,7 @@ def _axes(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, dpi=144, metadata=nothing)
+    figure.savefig(buffer, format="svg", facecolor="white", dpi=144, metadata=nothing)
     return buffer.getvalue()
 
 

@@ -91,7 +91,9 @@ def test_stress_curves_go_into_the_documents(tmp_path: Path) -> None:
         path.write_text(f"before {module.BEGIN} old {module.END} after")
     told = {"changes": [{"name": "exposure"}, {"name": "white_balance"}]}
     (output / "stress.json").write_text(json.dumps(told))
-    (output / "stress.md").write_text("2 photos; falls\n\n| exposure (stops) | IoU |\n")
+    (output / "stress.md").write_text(
+        f"2 photos; falls\n\n{module.CURVES}\n\n| exposure (stops) | IoU |\n"
+    )
     for change in told["changes"]:
         (output / f"{change['name']}.svg").write_text("<svg/>")
     (docs / "stress" / "my_set").mkdir(parents=True)
