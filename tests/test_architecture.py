@@ -162,9 +162,11 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = told["optional-dependencies"].values()  # type: ignore[index]
     declared = [*told["dependencies"], *(line for lines in extras for line in lines)]  # type: ignore[index]
     names = {re.split(r"[<>=!\[ ]", line)[0].lower() for line in declared}
+    beside = {path.stem for path in modules("scripts")}
+    own = {*PACKAGES, *beside, *sys.stdlib_module_names, "__future__", ""}
     for path in (p for package in (*PACKAGES, "scripts") for p in modules(package)):
         for module in imports(path):
             top = module.split(".")[0]
-            if top in sys.stdlib_module_names or top in (*PACKAGES, "__future__", ""):
+            if top in own:
                 continue
             assert DISTRIBUTIONS.get(top, top) in names, f"{path}: {top} is not declared"
