@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     Image,
     ImageFile,
     ImageOps,
@@ -55,6 +56,7 @@ WRITE_SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
 READ_SUFFIXES: tuple[str, ...] = (*WRITE_SUFFIXES, ".bmp")
 
 _Reader = type[ImageFile.ImageFile]
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _TIFF: _Reader = TiffImagePlugin.TiffImageFile
 _SIGNATURES: tuple[tuple[bytes, _Reader], ...] = (
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
@@ -117,7 +119,7 @@ def read_photo(path: Path | str, key: str | None = None, limits: Limits | None =
     limits = limits or Limits()
     data = _read_bytes(path, limits)
     try:
-        with _open(data, path) as image:
+        with _reader(data, path)(io.BytesIO(data), str(path)) as image:
             _check_pixels(image, path, limits)
             image.load()
             _turn_upright(image)
@@ -130,6 +132,37 @@ def read_photo(path: Path | str, key: str | None = None, limits: Limits | None =
         raise UnreadableImage(f"{path}: damaged or truncated ({error}); save it anew") from error
     rgb.setflags(write=False)
     return Photo(key=key if key is not None else path.name, rgb=rgb)
+
+
+def open_picture(path: Path | str) -> ImageFile.ImageFile:
+    """Open a picture without decoding its pixels: mode, size and palette; the caller closes it.
+
+    Raises:
+        UnreadableImage: not a picture, damaged, missing, or no permission.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _reader(file.read(16), path)(str(path))
+    except FileNotFoundError:
+        raise UnreadableImage(f"{path} does not exist") from None
+    except _DECODER_ERRORS as error:
+        raise UnreadableImage(f"{path} cannot be read: {error}; save it anew") from error
+
+
+def upright_size(path: Path | str) -> tuple[int, int]:
+    """(height, width) of a photo as `read_photo` turns it, from its header alone.
+
+    Raises:
+        UnreadableImage: as `open_picture`.
+    """
+    with open_picture(path) as image:
+        width, height = image.size
+        try:
+            sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+        except _DECODER_ERRORS:
+            sideways = False
+    return (width, height) if sideways else (height, width)
 
 
 def read_raw(path: Path | str) -> NDArray[Any]:
@@ -249,14 +282,14 @@ def _read_bytes(path: Path, limits: Limits) -> bytes:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _open(data: bytes, path: Path) -> ImageFile.ImageFile:
-    """Return the picture in `data` with its header read and its pixels not yet."""
+def _reader(data: bytes, path: Path) -> _Reader:
+    """Return the decoder for a file that starts with `data`, at least 12 bytes."""
     reader: _Reader | None = next((r for sign, r in _SIGNATURES if data.startswith(sign)), None)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         reader = WebPImagePlugin.WebPImageFile
     if reader is None:
         raise UnreadableImage(f"{path} is not a JPEG, PNG, WebP, TIFF or BMP picture")
-    return reader(io.BytesIO(data), str(path))
+    return reader
 
 
 def _check_pixels(image: Image.Image, path: Path, limits: Limits) -> None:

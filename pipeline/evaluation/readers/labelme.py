@@ -22,7 +22,7 @@ from pipeline.evaluation.readers.photos import (
     check_size,
     files_below,
     name_below,
-    upright_size,
+    photo_size,
     without_folder,
 )
 from pipeline.evaluation.readers.shapes import Instance, polygon_mask, together
@@ -86,7 +86,7 @@ def _read(path: Path, file: _File, kinds: Mapping[str, Kind], photo: Path | None
         size = file.imageHeight, file.imageWidth
         check_size(path, size, photo)
     elif photo is not None:
-        size = upright_size(photo)
+        size = photo_size(photo)
     else:
         raise EvaluationError(f"{path}: neither imageHeight and imageWidth nor the photo are there")
     groups: dict[tuple[str, object], list[_Shape]] = {}

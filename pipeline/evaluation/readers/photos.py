@@ -4,63 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from PIL import (
-    BmpImagePlugin,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from pipeline.errors import EvaluationError, ImageError
+from pipeline.images import READ_SUFFIXES, open_picture, upright_size
 
-from pipeline.errors import EvaluationError
-from pipeline.images import READ_SUFFIXES
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 FOLDERS = ("images", "photos")
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
-# Called directly and not through Image.open, for the reason that pipeline.images gives.
-_KINDS: tuple[type[ImageFile.ImageFile], ...] = (
-    JpegImagePlugin.JpegImageFile,
-    PngImagePlugin.PngImageFile,
-    WebPImagePlugin.WebPImageFile,
-    TiffImagePlugin.TiffImageFile,
-    BmpImagePlugin.BmpImageFile,
-)
 
 
 def open_header(path: Path) -> ImageFile.ImageFile:
-    """Open a picture without decoding its pixels; the caller closes it.
+    """`open_picture`, whose errors become this room's.
 
     Raises:
-        EvaluationError: missing, unreadable, or not a JPEG, PNG, WebP, TIFF or BMP picture.
+        EvaluationError: missing, damaged, or not a picture.
     """
-    for kind in _KINDS:
-        try:
-            return kind(str(path))
-        except SyntaxError:  # Pillow's "not mine"
-            continue
-        except FileNotFoundError:
-            raise EvaluationError(f"{path} does not exist") from None
-        except (OSError, ValueError) as error:
-            raise EvaluationError(f"{path} cannot be read: {error}; save it anew") from error
-    raise EvaluationError(f"{path} is not a JPEG, PNG, WebP, TIFF or BMP picture; save it anew")
+    try:
+        return open_picture(path)
+    except ImageError as error:
+        raise EvaluationError(str(error)) from error
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a photo once its EXIF orientation is applied.
+def photo_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a photo, upright.
 
     Raises:
         EvaluationError: as `open_header`.
     """
-    with open_header(path) as image:
-        width, height = image.size
-        try:
-            sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-        except (OSError, SyntaxError, ValueError, KeyError, TypeError):
-            sideways = False  # a damaged EXIF block counts as none, as in `read_photo`
-    return (width, height) if sideways else (height, width)
+    try:
+        return upright_size(path)
+    except ImageError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def check_size(source: Path, size: tuple[int, int], photo: Path | None) -> None:
@@ -71,7 +47,7 @@ def check_size(source: Path, size: tuple[int, int], photo: Path | None) -> None:
     """
     if photo is None:
         return
-    real = upright_size(photo)
+    real = photo_size(photo)
     if real != size:
         raise EvaluationError(
             f"{source} is {size[1]} x {size[0]}, but its photo {photo} is "

@@ -21,9 +21,9 @@ from pipeline.evaluation.readers.documents import parse, read_text
 from pipeline.evaluation.readers.photos import (
     check_size,
     photo_folder,
+    photo_size,
     pictures_below,
     relative_name,
-    upright_size,
     without_folder,
 )
 from pipeline.evaluation.truth import Truth, TruthMasks, box_around
@@ -91,7 +91,7 @@ def _truth(
 def _read(masks: list[Path], photo: Path | None) -> TruthMasks:
     if not masks:
         assert photo is not None, "a scene is known by its masks or by its photo"
-        nothing = np.zeros(upright_size(photo), np.bool_)
+        nothing = np.zeros(photo_size(photo), np.bool_)
         return TruthMasks(nothing, box_around(nothing), nothing, nothing.astype(np.float32))
     pictures = {path: _instance(path) for path in masks}
     shape = pictures[masks[0]].shape[:2]

@@ -24,8 +24,8 @@ from pipeline.evaluation.readers.photos import (
     files_below,
     name_below,
     photo_folder,
+    photo_size,
     pictures_below,
-    upright_size,
 )
 from pipeline.evaluation.readers.shapes import Instance, polygon_mask, together
 from pipeline.evaluation.truth import Truth, TruthMasks
@@ -125,7 +125,7 @@ def _check_photos(labels: Path, photos: Mapping[str, Path]) -> None:
 def _read(
     path: Path, photo: Path, names: Mapping[int, str], kinds: Mapping[int, Kind]
 ) -> TruthMasks:
-    size = upright_size(photo)
+    size = photo_size(photo)
     lines = read_text(path).splitlines() if path.is_file() else []
     rows = [(f"{path}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
     instances = _instances(rows, size, names, kinds)
