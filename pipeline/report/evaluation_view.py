@@ -97,7 +97,7 @@ def evaluation_page(
         photos=tuple(_photo(row, pictures) for row in first.rows),
         breakdowns=tuple(Breakdown(one.by, "iou", one.groups) for one in first.breakdowns()),
         unexpected=first.unexpected,
-        notes=_notes(first),
+        notes=first.notes,
         boxes={_BOXES[name]: value for name, value in first.boxes.items() if value is not None},
     )
 
@@ -168,17 +168,3 @@ def _photo(row: Row, pictures: Mapping[str, Pictures]) -> Photo:
         properties={**row.properties, **guess},
         pictures=pictures.get(row.name),
     )
-
-
-def _notes(report: Report) -> tuple[str, ...]:
-    notes = []
-    if report.missed:
-        notes.append(f"{len(report.missed)} photos have no prediction and count as empty masks")
-    if report.silent is not None:
-        quiet = sum(report.empty.values())
-        notes.append(f"nothing predicted for {quiet} of {len(report.empty)} photos without glasses")
-    if report.rank is not None:
-        notes.append(
-            f"rank correlation of the segmenter's own guess with the IoU: {report.rank:.2f}"
-        )
-    return tuple(notes)
