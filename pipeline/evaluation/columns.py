@@ -56,11 +56,9 @@ def _both(
     flow: Flow, photo: Photo, pairs: Detections, masks: Masks
 ) -> tuple[Prediction, Prediction]:
     """The finished answer and the raw one."""
-    raw = Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
-    if not len(pairs):
-        return raw, raw
-    alpha = flow.finish(photo, pairs, masks).alpha
-    return Prediction(np.asarray(alpha >= 0.5), alpha, quality=masks.quality), raw
+    alpha = flow.finish(photo, pairs, masks).alpha if len(pairs) else np.zeros(photo.size, "f4")
+    finished = Prediction(np.asarray(alpha >= 0.5), alpha, quality=masks.quality)
+    return finished, Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
 
 
 def _nothing(photo: Photo) -> Masks:
