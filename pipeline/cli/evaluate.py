@@ -90,7 +90,7 @@ def _of_masks(truth: Path, pred: Path, watch: Watch | None) -> dict[str, Report]
     from pipeline.evaluation import evaluate as score_masks
 
     with counting() as progress:
-        return {"": score_masks(truth, pred, progress=progress, watch=watch)}
+        return {"masks": score_masks(truth, pred, progress=progress, watch=watch)}
 
 
 def _of_stages(
