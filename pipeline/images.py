@@ -14,6 +14,7 @@ import io
 import os
 import secrets
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,8 @@ def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> No
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is a file has no temporary file to remove
+            temporary.unlink(missing_ok=True)
 
 
 def _take_name(temporary: Path, path: Path, overwrite: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from pipeline.images import write_image
-from toys import draw_toy
+from toys import Toy, draw_toy
 
 SMALL = np.array([[0, 1, 1], [0, 0, 1]], bool)
 TOYS = draw_toy(pairs=2)
@@ -51,6 +51,17 @@ def outlines(mask: Any) -> list[list[list[float]]]:
     """The rings of a mask through the middles of its border pixels, holes too."""
     rings, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     return [(ring[:, 0] + 0.5).tolist() for ring in rings]
+
+
+def toy_set(root: Path, scenes: Mapping[str, Sequence[Toy]]) -> Path:
+    """Toy photos in ``photos/`` with masks of their names; a scene is the toys of one photo, all
+    of which show in it, or an empty photo."""
+    for name, toys in scenes.items():
+        rgb = toys[0].rgb if toys else np.full((*SIZE, 3), 200, np.uint8)
+        write_image(root / "photos" / f"{name}.png", rgb)
+        glasses = [toy.mask for toy in toys] or [np.zeros(SIZE, bool)]
+        save(root / "masks" / f"{name}.png", np.logical_or.reduce(glasses))
+    return root
 
 
 def folders(root: Path, names: Names) -> Path:

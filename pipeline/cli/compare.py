@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.console import FAILED, out, plainly, progress_bar, stop
+from pipeline.cli.console import (
+    FAILED,
+    check_targets,
+    counting,
+    out,
+    plainly,
+    stop,
+    tell_names,
+)
 from pipeline.errors import EvaluationError, EyecutError
 
 if TYPE_CHECKING:
@@ -53,34 +61,39 @@ def compare(
     try:
         rules = [parse_rule(text, worst=False) for text in fail_below or []]
         tolerances = dict(_tolerance(text) for text in fail_if_worse or [])
+        check_targets((json_file, page), (first, second, truth))
         scores = _scores(first, truth), _scores(second, truth)
         comparison = pairs.compare(*scores)
-        broken = [*comparison.failures(rules), *comparison.worsened(tolerances)]
+        _tell(comparison)
         if json_file is not None:
             text = json.dumps(comparison.to_dict(), indent=1)
             write_bytes(json_file, text.encode(), overwrite=True)
         if page is not None:
             _write_page(page, comparison, scores, (first, second), truth)
+        broken = [*comparison.failures(rules), *comparison.worsened(tolerances)]
     except EyecutError as error:
         stop(str(error))
-    out.print(comparison.to_table())
-    for name, change in _most(comparison.by_photo):
-        out.print(plainly(f"{name}: iou {change:+.4f}"), soft_wrap=True)
-    for which, names in (("A", comparison.only_first), ("B", comparison.only_second)):
-        for name in names:
-            out.print(plainly(f"{name}: only in {which}"), soft_wrap=True)
     for text in broken:
         out.print(f"below the rule: {text}", soft_wrap=True)
     if broken:
         raise typer.Exit(FAILED)
 
 
+def _tell(comparison: Comparison) -> None:
+    out.print(comparison.to_table())
+    for name, change in _most(comparison.by_photo):
+        out.print(plainly(f"{name}: iou {change:+.4f}"), soft_wrap=True)
+    tell_names(comparison.only_first, "only in A")
+    tell_names(comparison.only_second, "only in B")
+
+
 def _tolerance(text: str) -> tuple[str, float]:
     from pipeline.evaluation.result import NAMES
 
-    name, _, number = text.partition("=")
+    name, equals, number = text.partition("=")
+    name = name.strip()
     try:
-        value = float(number or 0)
+        value = float(number) if equals else 0.0
     except ValueError:
         value = math.nan
     if name not in NAMES or not value >= 0:
@@ -96,17 +109,12 @@ def _scores(path: Path, truth: Path | None) -> Scores:
     from pipeline.evaluation import evaluate
     from pipeline.evaluation.compare import read_scores
 
-    if path.is_file():
+    if not path.is_dir():
         return read_scores(path)
     if truth is None:
         raise EvaluationError(f"{path} is a folder of masks: name their --truth")
-    with progress_bar() as progress:
-        task = progress.add_task(path.name)
-        report = evaluate(
-            truth,
-            path,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with counting(path.name) as progress:
+        report = evaluate(truth, path, progress=progress)
     return {row.name: row.scores for row in report.rows}
 
 
@@ -127,7 +135,7 @@ def _write_page(
 
 
 def _most(changes: tuple[tuple[str, float], ...], count: int = 5) -> list[tuple[str, float]]:
-    """The largest losses and the largest gains that are none the other."""
-    if len(changes) <= 2 * count:
-        return list(changes)
-    return [*changes[:count], *changes[-count:]]
+    """The largest losses and the largest gains."""
+    losses = [(name, change) for name, change in changes if change < 0]
+    gains = [(name, change) for name, change in changes if change > 0]
+    return [*losses[:count], *gains[-count:]]

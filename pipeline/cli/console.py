@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -15,7 +18,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipeline.errors import OutputError
+
 FAILED, NOT_STARTED, INTERRUPTED = 1, 2, 130
+MOST_NAMES = 20
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -47,3 +53,31 @@ def progress_bar() -> Progress:
         TextColumn("{task.description}", markup=False),
         console=err,
     )
+
+
+@contextmanager
+def counting(description: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is moved by the number done and the number of all."""
+    with progress_bar() as progress:
+        task = progress.add_task(printable(description), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def tell_names(names: Sequence[str], remark: str) -> None:
+    """Print what is remarkable about `names`, a line each up to `MOST_NAMES`."""
+    for name in names[:MOST_NAMES]:
+        out.print(plainly(f"{name}: {remark}"), soft_wrap=True)
+    if len(names) > MOST_NAMES:
+        out.print(plainly(f"... and {len(names) - MOST_NAMES} more: {remark}"), soft_wrap=True)
+
+
+def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
+    """Let no file that is named for writing be one that is read.
+
+    Raises:
+        OutputError: names it.
+    """
+    read = {path.resolve() for path in sources if path is not None}
+    for path in targets:
+        if path is not None and path.resolve() in read:
+            raise OutputError(f"{path} is read by this command; name another file to write")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.console import FAILED, err, out, plainly, progress_bar, stop
+from pipeline.cli.console import FAILED, check_targets, counting, err, out, stop, tell_names
 from pipeline.errors import ConfigError, EyecutError
 
 if TYPE_CHECKING:
@@ -57,30 +57,29 @@ def evaluate(
     """Score predicted masks against the truth."""
     from pipeline.evaluation import parse_rule
     from pipeline.images import write_bytes
+    from pipeline.report.evaluation_page import write_evaluation_page
     from pipeline.report.evaluation_view import WorstPictures, evaluation_page
 
-    worst = WorstPictures()
-    watch = worst if page is not None else None
+    worst = None if page is None else WorstPictures()
     try:
         rules = [parse_rule(text) for text in fail_below or []]
+        check_targets((json_file, page), (truth, pred))
         if pred is not None:
             if config is not None or set_:
                 raise ConfigError("--config and --set are for an evaluation without PRED")
-            reports = _of_masks(truth, pred, watch)
+            reports = _of_masks(truth, pred, worst)
         else:
-            reports = _of_stages(truth, config or "default", set_ or [], watch)
+            reports = _of_stages(truth, config or "default", set_ or [], worst)
+        report = next(iter(reports.values()))
+        _tell(report, reports)
         if json_file is not None:
             write_bytes(json_file, json.dumps(_plain(reports), indent=1).encode(), overwrite=True)
-        if page is not None:
-            from pipeline.report.evaluation_page import write_evaluation_page
-
-            told = evaluation_page(reports, worst.pictures, truth, pred)
+        if page is not None and worst is not None:
+            told = evaluation_page(_titled(reports), worst.pictures, truth, pred)
             write_evaluation_page(page, told, overwrite=True)
+        failures = report.failures(rules)
     except EyecutError as error:
         stop(str(error))
-    report = next(iter(reports.values()))
-    _tell(reports)
-    failures = report.failures(rules)
     for failure in failures:
         out.print(f"below the rule: {failure}", soft_wrap=True)
     if failures:
@@ -88,18 +87,10 @@ def evaluate(
 
 
 def _of_masks(truth: Path, pred: Path, watch: Watch | None) -> dict[str, Report]:
-    from pipeline.evaluation.judge import evaluate as score_all
+    from pipeline.evaluation import evaluate as score_masks
 
-    with progress_bar() as progress:
-        task = progress.add_task("")
-        return {
-            "": score_all(
-                truth,
-                pred,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-                watch=watch,
-            )
-        }
+    with counting() as progress:
+        return {"masks": score_masks(truth, pred, progress=progress, watch=watch)}
 
 
 def _of_stages(
@@ -107,43 +98,37 @@ def _of_stages(
 ) -> dict[str, Report]:
     from pipeline import flow
     from pipeline.config import load_config
-    from pipeline.evaluation.columns import LABELS
-    from pipeline.evaluation.judge import evaluate_flow
+    from pipeline.evaluation import evaluate_flow
 
     told = load_config(name, overrides)
     with err.status("Loading the networks"):
         stages = flow.build(told)
-    with progress_bar() as progress:
-        task = progress.add_task("")
-        found = evaluate_flow(
-            truth,
-            stages,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-            watch=watch,
-        )
-    return {LABELS[column]: report for column, report in found.items()}
+    with counting() as progress:
+        return evaluate_flow(truth, stages, progress=progress, watch=watch)
+
+
+def _titled(reports: Mapping[str, Report]) -> dict[str, Report]:
+    from pipeline.evaluation.columns import LABELS
+
+    return {LABELS.get(name, name): report for name, report in reports.items()}
 
 
 def _plain(reports: Mapping[str, Report]) -> dict[str, Any]:
     """The first report; where there are several, all of them under "columns" too."""
-    first = next(iter(reports.values())).to_dict()
-    if len(reports) == 1:
-        return first
-    return first | {"columns": {name: report.to_dict() for name, report in reports.items()}}
+    plain = {name: report.to_dict() for name, report in reports.items()}
+    first = next(iter(plain.values()))
+    return first if len(plain) == 1 else first | {"columns": plain}
 
 
-def _tell(reports: Mapping[str, Report]) -> None:
-    first = next(iter(reports.values()))
+def _tell(first: Report, reports: Mapping[str, Report]) -> None:
     out.print(first.to_table())
     if len(reports) > 1:
         from pipeline.evaluation.result import columns_table
 
-        out.print(columns_table(reports))
+        out.print(columns_table(_titled(reports)))
     for label, value in first.boxes.items():
         if value is not None:
             out.print(f"boxes: {label} {value:.4f}")
-    if first.silent is not None:
-        quiet, total = sum(first.empty.values()), len(first.empty)
-        out.print(f"photos without glasses: nothing predicted for {quiet} of {total}")
-    for name in first.unexpected:
-        out.print(plainly(f"{name}: a prediction without truth"), soft_wrap=True)
+    for note in first.notes:
+        out.print(note, soft_wrap=True)
+    tell_names(first.unexpected, "a prediction without truth")

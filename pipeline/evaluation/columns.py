@@ -7,6 +7,8 @@ and finished has not, the finish lost.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from detector.types import EYEGLASSES, Detections
@@ -40,26 +42,23 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
     count = len(boxes)
     told = Detections(boxes, np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64))
     told_masks = flow.mark(photo, told) if count else _nothing(photo)
-    finished, raw = _pair(flow, photo, found, masks)
-    told_finished, told_raw = _pair(flow, photo, told, told_masks)
+    finished, raw = _both(flow, photo, found, masks)
+    told_finished, told_raw = _both(flow, photo, told, told_masks)
     return {
-        "detector": finished,
+        "detector": replace(finished, boxes=found.boxes, scores=found.scores),
         "truth": told_finished,
-        "detector raw": raw,
+        "detector raw": replace(raw, boxes=found.boxes, scores=found.scores),
         "truth raw": told_raw,
     }
 
 
-def _pair(
+def _both(
     flow: Flow, photo: Photo, pairs: Detections, masks: Masks
 ) -> tuple[Prediction, Prediction]:
     """The finished answer and the raw one."""
-    told = {"boxes": pairs.boxes, "scores": pairs.scores, "quality": masks.quality}
-    raw = Prediction(np.asarray(masks.masks.any(axis=0)), **told)
-    if not len(pairs):
-        return raw, raw
-    alpha = flow.finish(photo, pairs, masks).alpha
-    return Prediction(np.asarray(alpha >= 0.5), alpha, **told), raw
+    alpha = flow.finish(photo, pairs, masks).alpha if len(pairs) else np.zeros(photo.size, "f4")
+    finished = Prediction(np.asarray(alpha >= 0.5), alpha, quality=masks.quality)
+    return finished, Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
 
 
 def _nothing(photo: Photo) -> Masks:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pipeline.errors import EvaluationError, ImageError
+from pipeline.errors import EvaluationError, EyecutError, ImageError
 from pipeline.evaluation.boxes import box_figures
 from pipeline.evaluation.measures import measure
 from pipeline.evaluation.predictions import Predictions, find_predictions
@@ -29,6 +30,8 @@ from pipeline.types import Bytes, Floats, Photo
 if TYPE_CHECKING:
     from pipeline.flow import Flow
 
+MOST_THREADS = 8
+"""Each holds a photo of its own: with many cores memory would run out before work does."""
 T = TypeVar("T")
 R = TypeVar("R")
 Progress = Callable[[int, int], None]
@@ -54,6 +57,10 @@ class Judged:
 Watch = Callable[[Judged], None]
 
 
+_Boxes = tuple[Floats, Floats]
+"""Found boxes and their scores."""
+
+
 @dataclass(slots=True)
 class _Sum:
     """Gathers a report photo by photo."""
@@ -61,7 +68,7 @@ class _Sum:
     rows: list[Row] = field(default_factory=list)
     empty: dict[str, bool] = field(default_factory=dict)
     truths: list[Floats] = field(default_factory=list)
-    found: list[tuple[Floats, Floats]] = field(default_factory=list)
+    found: list[_Boxes | None] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, judged: Judged) -> None:
@@ -70,17 +77,23 @@ class _Sum:
             self.empty[judged.name] = not prediction.mask.any()
         else:
             self.rows.append(judged.row)
-        if prediction.boxes is not None and prediction.scores is not None:
-            self.truths.append(judged.truth.boxes)
-            self.found.append((prediction.boxes, prediction.scores))
-            height, width = judged.truth.glasses.shape
-            self.sizes.append((height, width))
+        boxes, scores = prediction.boxes, prediction.scores
+        self.found.append(None if boxes is None or scores is None else (boxes, scores))
+        self.truths.append(judged.truth.boxes)
+        height, width = judged.truth.glasses.shape
+        self.sizes.append((height, width))
 
     def report(self, place: Path, unexpected: tuple[str, ...] = ()) -> Report:
         if not self.rows:
             raise EvaluationError(f"{place}: no photo with glasses in it")
-        boxes = box_figures(self.truths, self.found, self.sizes) if self.found else {}
-        return Report(tuple(self.rows), self.empty, unexpected, boxes)
+        return Report(tuple(self.rows), self.empty, unexpected, self._boxes())
+
+    def _boxes(self) -> dict[str, float | None]:
+        """Where boxes are known at all, a photo without any is one where none was found."""
+        if all(one is None for one in self.found):
+            return {}
+        none = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        return box_figures(self.truths, [one or none for one in self.found], self.sizes)
 
 
 def evaluate(
@@ -106,13 +119,13 @@ def evaluate(
     truths = find_truth(truth)
     predictions = find_predictions(pred, [one.name for one in truths])
     gathered = _Sum()
-    judged_all = _on_threads(lambda one: _judge_file(one, predictions), truths)
-    for done, judged in enumerate(judged_all, start=1):
-        gathered.add(judged)
-        if watch is not None:
-            watch(judged)
-        if progress is not None:
-            progress(done, len(truths))
+    with closing(_on_threads(lambda one: _judge_file(one, predictions), truths)) as judged_all:
+        for done, judged in enumerate(judged_all, start=1):
+            gathered.add(judged)
+            if watch is not None:
+                watch(judged)
+            if progress is not None:
+                progress(done, len(truths))
     return gathered.report(truth, predictions.unexpected)
 
 
@@ -133,14 +146,20 @@ def evaluate_flow(
 
     truth = Path(truth)
     truths = find_truth(truth)
+    photos = [one.photo for one in truths if one.photo is not None]
+    if len(photos) < len(truths):
+        lonely = next(one.name for one in truths if one.photo is None)
+        raise EvaluationError(f"{truth}: no photo beside the truth of {lonely}; name PRED")
     gathered = {column: _Sum() for column in COLUMNS}
-    for done, one in enumerate(truths, start=1):
-        photo_path = one.photo
-        if photo_path is None:
-            raise EvaluationError(f"{truth}: no photo beside the truth of {one.name}; name PRED")
-        want, photo = one.read(), _read(photo_path)
-        for column, prediction in answers(flow, photo, want.boxes).items():
-            judged = judge(one, want, prediction, found=True, rgb=photo.rgb)
+    for done, (one, path) in enumerate(zip(truths, photos, strict=True), start=1):
+        want, photo = one.read(), _read(path)
+        properties = _properties(photo.rgb, want)
+        try:
+            predictions = answers(flow, photo, want.boxes)
+        except EyecutError as error:
+            raise EvaluationError(f"{path}: {error}") from error
+        for column, have in predictions.items():
+            judged = judge(one, want, have, rgb=photo.rgb, properties=properties)
             gathered[column].add(judged)
             if watch is not None and column == COLUMNS[0]:
                 watch(judged)
@@ -150,22 +169,20 @@ def evaluate_flow(
 
 
 def judge(
-    truth: Truth, want: TruthMasks, have: Prediction, *, found: bool, rgb: Bytes | None
+    truth: Truth,
+    want: TruthMasks,
+    have: Prediction,
+    *,
+    found: bool = True,
+    rgb: Bytes | None = None,
+    properties: Mapping[str, float] | None = None,
 ) -> Judged:
-    """Score one answer."""
+    """Score one answer; `found` is false where `have` stands for a missing one."""
     if not want.glasses.any():
         return Judged(truth.name, None, want, have, rgb)
-    quality = None
-    if have.quality is not None and len(have.quality):
-        quality = float(have.quality.min())
-    row = Row(
-        truth.name,
-        measure(want, have),
-        found,
-        truth.tags,
-        {} if rgb is None else measure_photo(rgb, want.glasses),
-        quality,
-    )
+    guesses = have.quality if have.quality is not None else ()
+    quality = float(min(guesses)) if len(guesses) else None
+    row = Row(truth.name, measure(want, have), found, truth.tags, properties or {}, quality)
     return Judged(truth.name, row, want, have, rgb)
 
 
@@ -177,7 +194,12 @@ def _judge_file(truth: Truth, predictions: Predictions) -> Judged:
     if have is None:
         have = Prediction(np.zeros_like(want.glasses))
     rgb = None if truth.photo is None else _read(truth.photo).rgb
-    return judge(truth, want, have, found=found, rgb=rgb)
+    properties = _properties(rgb, want)
+    return judge(truth, want, have, found=found, rgb=rgb, properties=properties)
+
+
+def _properties(rgb: Bytes | None, want: TruthMasks) -> dict[str, float]:
+    return {} if rgb is None or not want.glasses.any() else measure_photo(rgb, want.glasses)
 
 
 def _read(path: Path) -> Photo:
@@ -187,9 +209,9 @@ def _read(path: Path) -> Photo:
         raise EvaluationError(str(error)) from error
 
 
-def _on_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def _on_threads(work: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
     """`work` on each item, in order, a few ahead: decoding and OpenCV leave Python's lock."""
-    count = os.cpu_count() or 1
+    count = min(os.cpu_count() or 1, MOST_THREADS)
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[R]] = deque()
         try:

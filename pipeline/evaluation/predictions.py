@@ -72,6 +72,8 @@ class Predictions:
             )
         if answer.record is None:
             return Prediction(mask, alpha)
+        if alpha is None:  # a run delivers mattes, also where they are hard or empty
+            alpha = mask.astype(np.float32)
         return Prediction(mask, alpha, *_told(answer.record))
 
 

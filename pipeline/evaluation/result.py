@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import EvaluationError, ValidationError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _WORST = "min:"
-_BROKEN_DOWN = "iou"
+_MAIN = "iou"
 NAMES = tuple(measure.name for measure in MEASURES)
 LOWER = frozenset(measure.name for measure in MEASURES if measure.better == "lower")
 
@@ -62,7 +63,7 @@ class Rule:
         return f"{_WORST if self.worst else ''}{self.metric}={self.least:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the intervals are kept, for 40,000 photos take a while
 class Report:
     """The figures of all photos.
 
@@ -95,29 +96,33 @@ class Report:
     @property
     def mean(self) -> dict[str, float]:
         """Mean over the photos to which it applies, by figure."""
-        return {name: one.mean for name, one in self.intervals().items()}
+        return {name: one.mean for name, one in self._intervals.items()}
 
     @property
     def worst(self) -> dict[str, float]:
         """Worst of the photos, by figure."""
-        found = {}
-        for name in NAMES:
-            values = [row.scores[name] for row in self.rows if name in row.scores]
-            if values:
-                found[name] = max(values) if name in LOWER else min(values)
-        return found
+        columns = {n: [r.scores[n] for r in self.rows if n in r.scores] for n in NAMES}
+        return {n: max(v) if n in LOWER else min(v) for n, v in columns.items() if v}
 
     @property
     def rank(self) -> float | None:
         """Spearman's correlation between the segmenter's guess of the IoU and the IoU."""
-        known = [(row.quality, row.scores["iou"]) for row in self.rows if row.quality is not None]
+        known = [
+            (row.quality, row.scores[_MAIN])
+            for row in self.rows
+            if row.quality is not None and _MAIN in row.scores
+        ]
         return rank_correlation([q for q, _ in known], [iou for _, iou in known])
 
     def intervals(self) -> dict[str, Interval]:
         """Mean and 95 % interval of each figure."""
+        return dict(self._intervals)
+
+    @cached_property
+    def _intervals(self) -> dict[str, Interval]:
         return summarise([row.scores for row in self.rows], NAMES)
 
-    def breakdowns(self, metric: str = _BROKEN_DOWN) -> list[Breakdown]:
+    def breakdowns(self, metric: str = _MAIN) -> list[Breakdown]:
         """`metric` by every tag and every measured property that tells the photos apart."""
         rows = [row for row in self.rows if metric in row.scores]
         values = [row.scores[metric] for row in rows]
@@ -127,15 +132,39 @@ class Report:
         ]
 
     def failures(self, rules: Iterable[Rule]) -> list[str]:
-        """Say for each rule that does not hold what was had and what was wanted."""
-        mean, worst = self.mean, self.worst
+        """Say for each rule that does not hold what was had and what was wanted.
+
+        Raises:
+            EvaluationError: no photo has the figure.
+        """
         failures = []
         for rule in rules:
-            have = (worst if rule.worst else mean)[rule.metric]
+            figures = self.worst if rule.worst else self.mean
+            if rule.metric not in figures:
+                raise EvaluationError(f"--fail-below {rule}: no photo has this figure")
+            have = figures[rule.metric]
             if have < rule.least:
                 kind = "worst" if rule.worst else "mean"
                 failures.append(f"{kind} {rule.metric} {have:.4f} < {rule.least:g}")
         return failures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what the figures do not show."""
+        notes = []
+        if self.missed:
+            notes.append(
+                f"no prediction for {len(self.missed)} of {len(self.rows)} photos with glasses: "
+                "they count as empty masks"
+            )
+        if self.empty:
+            quiet = sum(self.empty.values())
+            notes.append(f"nothing predicted for {quiet} of {len(self.empty)} without glasses")
+        if self.rank is not None:
+            notes.append(
+                f"rank correlation of the segmenter's own guess with the IoU: {self.rank:.2f}"
+            )
+        return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types; `photos`, `mean` and `worst` as the yardstick
@@ -160,33 +189,28 @@ class Report:
 
     def to_table(self, most: int = 40) -> Table:
         """The yardstick's five figures for the terminal, the `most` worst photos by IoU first."""
-        from rich.table import Table
+        from rich.text import Text
 
-        table = Table("photo")
-        for metric in METRICS:
-            table.add_column(metric, justify="right")
-        ordered = sorted(self.rows, key=lambda row: row.scores["iou"])
+        table = _table("photo")
+        ordered = sorted(self.rows, key=lambda row: row.scores.get(_MAIN, -math.inf))
         for row in ordered[:most]:
-            label = row.name if row.found else f"{row.name} (no prediction)"
-            table.add_row(label, *_cells(row.scores))
+            name = "".join(c if c.isprintable() else "?" for c in row.name)
+            label = name if row.found else f"{name} (no prediction)"
+            table.add_row(Text(label), *_cells(row.scores))  # as Text, brackets are no markup
         if len(ordered) > most:
             table.add_row(f"... and {len(ordered) - most} better ones")
         table.add_section()
-        intervals = self.intervals()
+        intervals = self._intervals.items()
         table.add_row(f"mean of {len(self.rows)}", *_cells(self.mean))
-        table.add_row("95 % from", *(f"{intervals[m].low:.4f}" for m in METRICS))
-        table.add_row("to", *(f"{intervals[m].high:.4f}" for m in METRICS))
+        table.add_row("95 % from", *_cells({name: one.low for name, one in intervals}))
+        table.add_row("to", *_cells({name: one.high for name, one in intervals}))
         table.add_row("worst", *_cells(self.worst))
         return table
 
 
 def columns_table(reports: Mapping[str, Report]) -> Table:
     """The means of the yardstick's figures side by side, a row for each column."""
-    from rich.table import Table
-
-    table = Table("mean of all photos")
-    for metric in METRICS:
-        table.add_column(metric, justify="right")
+    table = _table("mean of all photos")
     for name, report in reports.items():
         table.add_row(name, *_cells(report.mean))
     return table
@@ -232,5 +256,14 @@ def _groups(one: Breakdown) -> dict[str, dict[str, float]]:
     }
 
 
+def _table(first: str) -> Table:
+    from rich.table import Table
+
+    table = Table(first)
+    for metric in METRICS:
+        table.add_column(metric, justify="right")
+    return table
+
+
 def _cells(scores: Mapping[str, float]) -> list[str]:
-    return [f"{scores[metric]:.4f}" for metric in METRICS]
+    return [f"{scores[metric]:.4f}" if metric in scores else "-" for metric in METRICS]

@@ -37,26 +37,30 @@ _BOXES = {measure.name: measure.title for measure in BOX_MEASURES}
 
 @dataclass(slots=True)
 class WorstPictures:
-    """Keeps the pictures of the `most` photos with the lowest IoU, and no more."""
+    """Keeps the pictures of the `most` photos with the lowest IoU, and no more; of photos with
+    the same IoU those that came first."""
 
     most: int = MOST_PICTURES
-    _kept: list[tuple[float, str, Pictures]] = field(default_factory=list)
+    _kept: list[tuple[float, int, str, Pictures]] = field(default_factory=list)
+    _seen: int = 0
 
     def __call__(self, judged: Judged) -> None:
         """Look at a photo that was scored."""
         if judged.row is None:
             return
-        iou = judged.row.scores["iou"]
-        if len(self._kept) >= self.most and -iou <= self._kept[0][0]:
+        self._seen += 1
+        badness = -judged.row.scores["iou"]
+        full = len(self._kept) >= self.most
+        if full and (not self._kept or badness <= self._kept[0][0]):
             return
         pictures = make_pictures(judged.rgb, judged.truth.glasses, judged.prediction.mask)
-        keep = heapq.heappush if len(self._kept) < self.most else heapq.heappushpop
-        keep(self._kept, (-iou, judged.name, pictures))
+        keep = heapq.heappushpop if full else heapq.heappush
+        keep(self._kept, (badness, -self._seen, judged.name, pictures))
 
     @property
     def pictures(self) -> dict[str, Pictures]:
         """What was kept, by photo."""
-        return {name: pictures for _, name, pictures in self._kept}
+        return {name: pictures for _, _, name, pictures in self._kept}
 
 
 def compared_pictures(
@@ -91,13 +95,13 @@ def evaluation_page(
     first = next(iter(reports.values()))
     return EvaluationPage(
         title=f"eyecut: {len(first.rows)} photos against the truth",
-        truth=truth.name,
-        prediction="answers made for this page" if pred is None else pred.name,
+        truth=truth.resolve().name,
+        prediction="answers made for this page" if pred is None else pred.resolve().name,
         columns=tuple(Column(name, _figures(report)) for name, report in reports.items()),
         photos=tuple(_photo(row, pictures) for row in first.rows),
         breakdowns=tuple(Breakdown(one.by, "iou", one.groups) for one in first.breakdowns()),
         unexpected=first.unexpected,
-        notes=_notes(first),
+        notes=first.notes,
         boxes={_BOXES[name]: value for name, value in first.boxes.items() if value is not None},
     )
 
@@ -108,13 +112,20 @@ def comparison_page(
     pictures: Mapping[str, tuple[Pictures, Pictures]],
     places: tuple[Path, Path],
 ) -> ComparePage:
-    """The page of two runs."""
-    labels = {measure.name: measure for measure in MEASURES}
+    """The page of two runs, with every photo that one of them has.
+
+    Args:
+        comparison: of `scores`.
+        scores: of the two.
+        pictures: of the photos that have some, by name.
+        places: where the two come from.
+    """
+    measures = {measure.name: measure for measure in MEASURES}
     figures = tuple(
         Difference(
             name=change.name,
-            label=labels[change.name].title,
-            better=labels[change.name].better,
+            label=measures[change.name].title,
+            better=measures[change.name].better,
             first=change.first,
             second=change.second,
             difference=change.difference.mean,
@@ -125,12 +136,15 @@ def comparison_page(
         )
         for change in comparison.changes
     )
+    one, two = scores
     nothing = (None, None)
     photos = tuple(
-        ComparedPhoto(name, scores[0][name], scores[1][name], *pictures.get(name, nothing))
-        for name, _ in comparison.by_photo
+        ComparedPhoto(name, one.get(name, {}), two.get(name, {}), *pictures.get(name, nothing))
+        for name in sorted(one.keys() | two.keys())
     )
-    first, second = (place.name for place in places)
+    first, second = (place.resolve().name for place in places)
+    if first == second:  # run1/masks and run2/masks
+        first, second = map(str, places)
     return ComparePage(f"eyecut: {first} and {second}", first, second, figures, photos)
 
 
@@ -168,17 +182,3 @@ def _photo(row: Row, pictures: Mapping[str, Pictures]) -> Photo:
         properties={**row.properties, **guess},
         pictures=pictures.get(row.name),
     )
-
-
-def _notes(report: Report) -> tuple[str, ...]:
-    notes = []
-    if report.missed:
-        notes.append(f"{len(report.missed)} photos have no prediction and count as empty masks")
-    if report.silent is not None:
-        quiet = sum(report.empty.values())
-        notes.append(f"nothing predicted for {quiet} of {len(report.empty)} photos without glasses")
-    if report.rank is not None:
-        notes.append(
-            f"rank correlation of the segmenter's own guess with the IoU: {report.rank:.2f}"
-        )
-    return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 from rich.console import Console
+from rich.table import Table
 
-from pipeline.errors import EvaluationError
-from pipeline.evaluation import METRICS, Rule, evaluate, parse_rule
+from pipeline.errors import EvaluationError, ValidationError
+from pipeline.evaluation import METRICS, Report, Row, Rule, evaluate, parse_rule
+from pipeline.evaluation.result import columns_table
 from pipeline.images import write_image
 
 SIZE = (40, 60)
@@ -185,3 +188,73 @@ def test_rules_name_what_falls_short(tmp_path: Path) -> None:
     report = evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
     rules = [Rule("iou", 0.4), Rule("iou", 0.6), Rule("iou", 0.1, worst=True)]
     assert report.failures(rules) == ["mean iou 0.5000 < 0.6", "worst iou 0.0000 < 0.1"]
+
+
+def shown(table: Table) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def cells(text: str, start: str) -> list[str]:
+    """The cells of the row that starts with `start`."""
+    (line,) = (line for line in text.splitlines() if line.startswith(f"│ {start} "))
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_tables_show_a_dash_where_a_figure_is_missing() -> None:
+    report = Report((Row("a", {"iou": 0.5}, True), Row("b", {"thin": 0.25}, True)))
+    text = shown(report.to_table())
+    assert cells(text, "a") == ["a", "0.5000", "-", "-", "-", "-"]
+    for name in ("mean of 2", "95 % from", "to", "worst"):
+        assert cells(text, name)[1:] == ["0.5000", "-", "0.2500", "-", "-"]
+    whole = Report((Row("a", dict.fromkeys(METRICS, 1.0), True),))
+    text = shown(columns_table({"one": whole, "two": report}))
+    assert cells(text, "one")[1:] == ["1.0000"] * 5
+    assert cells(text, "two")[1:] == ["0.5000", "-", "0.2500", "-", "-"]
+
+
+def test_a_table_ends_after_the_worst_photos() -> None:
+    report = Report(tuple(Row(f"p{n}", {"iou": n / 10}, True) for n in range(9, 0, -1)))
+    text = shown(report.to_table(3))
+    assert [name for name in "123456789" if f"p{name}" in text] == ["1", "2", "3"]
+    assert "... and 6 better ones" in text
+    assert "better ones" not in shown(report.to_table(9))
+
+
+def test_a_rule_for_a_figure_that_no_photo_has_is_an_error() -> None:
+    report = Report((Row("a", {"iou": 0.5}, True),))
+    for rule in (Rule("thin", 0.0), Rule("thin", 0.0, worst=True)):
+        with pytest.raises(EvaluationError, match="thin=0: no photo has this figure"):
+            report.failures([rule])
+
+
+def test_the_worst_of_a_figure_minds_its_direction() -> None:
+    rows = [Row(str(n), {"iou": n / 4, "roughness": n / 4}, True) for n in range(5)]
+    report = Report(tuple(rows))
+    assert report.worst == {"iou": 0.0, "roughness": 1.0}
+    assert report.mean == {"iou": 0.5, "roughness": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (Report((Row("a", {"iou": 1}, True),)), ()),
+        (Report((Row("a", {"iou": 0}, False),)), ("no prediction for 1 of 1 photos",)),
+        (Report((Row("a", {"iou": 1}, True),), {"b": True, "c": False}), ("for 1 of 2 without",)),
+        (
+            Report(tuple(Row(str(n), {"iou": n / 4}, True, quality=n / 8) for n in range(4))),
+            ("own guess with the IoU: 1.00",),
+        ),
+        (Report(tuple(Row(str(n), {}, True, quality=n / 8) for n in range(4))), ()),
+    ],
+)
+def test_notes_say_what_the_figures_do_not(report: Report, words: tuple[str, ...]) -> None:
+    assert len(report.notes) == len(words)
+    for note, word in zip(report.notes, words, strict=True):
+        assert word in note
+
+
+def test_a_report_needs_a_photo_with_glasses() -> None:
+    with pytest.raises(ValidationError, match="at least one photo"):
+        Report((), {"a": True})

@@ -388,6 +388,14 @@ def test_a_failed_write_leaves_nothing_behind(
     assert [p.read_bytes() for p in tmp_path.iterdir()] == ([b"old"] if overwrite else [])
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "file").write_bytes(b"theirs")
+    with pytest.raises(OutputError, match=r"x\.png cannot be written"):
+        write_image(tmp_path / "file" / "x.png", picture(), overwrite=overwrite)
+    assert (tmp_path / "file").read_bytes() == b"theirs"
+
+
 @pytest.mark.parametrize(
     ("name", "array", "error"),
     [
