@@ -127,6 +127,7 @@ def test_pure_rooms_import_no_torch_and_touch_no_path(name: str) -> None:
         "from pipeline.cli import app; app(['--help'], standalone_mode=False)",
         "from pipeline.cli import app; app(['run', '--help'], standalone_mode=False)",
         "from pipeline.cli import app; app(['evaluate', '--help'], standalone_mode=False)",
+        "from pipeline.cli import app; app(['compare', '--help'], standalone_mode=False)",
         "from pipeline.cli import app; app(['stress', '--help'], standalone_mode=False)",
     ],
 )

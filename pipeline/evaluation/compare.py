@@ -117,11 +117,12 @@ class Comparison:
         }
 
     def to_table(self) -> Table:
-        """For the terminal."""
+        """For the terminal, narrow enough for eighty columns."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table("figure")
-        for title in ("first", "second", "change", "95 % from", "to", "better", "worse"):
+        table = Table("figure", box=SIMPLE_HEAD, pad_edge=False)
+        for title in ("first", "second", "change", "95 % interval", "better", "worse"):
             table.add_column(title, justify="right")
         for change in self.changes:
             delta = change.difference
@@ -130,8 +131,7 @@ class Comparison:
                 f"{change.first:.4f}",
                 f"{change.second:.4f}",
                 f"{delta.mean:+.4f}",
-                f"{delta.low:+.4f}",
-                f"{delta.high:+.4f}",
+                f"{delta.low:+.4f} {delta.high:+.4f}",
                 str(change.better),
                 str(change.worse),
             )
