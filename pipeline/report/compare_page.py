@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.gallery import Better, Card, Field, Layer, View, gallery, write_html
+from pipeline.report.gallery import Better, Card, Field, Layer, View, gallery
+from pipeline.report.html import write_html
 from pipeline.report.pictures import Pictures
 
 

@@ -21,8 +21,8 @@ from pipeline.report.gallery import (
     View,
     gallery,
     picture_of,
-    write_html,
 )
+from pipeline.report.html import write_html
 from pipeline.report.pictures import Pictures
 from pipeline.report.plots import histogram_svg, intervals_svg, scatter_svg
 

@@ -1,4 +1,4 @@
-"""The photos of a page as the data that its script shows, and the rendering of a whole page."""
+"""The photos of a page as the data that its script shows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
-
-from pipeline.images import write_bytes
 from pipeline.report.pictures import Region
 
 Better = Literal["higher", "lower"]
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +113,6 @@ def gallery(
     }
     pictures = [" ".join(b64encode(x.data).decode() for x in card.layers) for card in cards]
     return {"data": data, "encoded": pictures}
-
-
-def write_html(path: Path, template: str, overwrite: bool, **values: Any) -> None:
-    """Render `template` with `values` to `path`.
-
-    Raises:
-        OutputError: `path` exists and `overwrite` is False, or it cannot be written.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template(template).render(**values)
-    write_bytes(path, text.encode("utf-8", "replace"), overwrite=overwrite)
 
 
 def picture_of(title: str, svg: str) -> dict[str, str | int]:

@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-
-from pipeline.images import write_bytes
+from pipeline.report.html import write_html
 from pipeline.types import Record
 
 PAGE = "report/index.html"
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +47,11 @@ def write_page(output: Path, records: Iterable[Record], run: Mapping[str, Any]) 
     """
     rows = [_row(record) for record in records]
     counts = Counter(row.status for row in rows)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("report.html").render(
+    path = output / PAGE
+    write_html(
+        path,
+        "report.html",
+        True,
         rows=rows,
         total=len(rows),
         counts={
@@ -68,8 +62,6 @@ def write_page(output: Path, records: Iterable[Record], run: Mapping[str, Any]) 
         },
         run=run,
     )
-    path = output / PAGE
-    write_bytes(path, text.encode("utf-8", "replace"), overwrite=True)
     return path
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from pipeline.errors import ValidationError
+from pipeline.report.thumbnails import shrink
 from pipeline.types import Bools, Bytes
 
 Region = tuple[int, int, int, int]
@@ -64,9 +64,9 @@ def make_pictures(
     x0, y0, x1, y1 = region = region or region_around(truth, prediction)
     window = slice(y0, y1), slice(x0, x1)
     return Pictures(
-        photo=b"" if rgb is None else _photo(_shrink(rgb[window], longest)),
-        truth=_mask(_shrink(truth[window].astype(np.uint8) * 255, longest)),
-        prediction=_mask(_shrink(prediction[window].astype(np.uint8) * 255, longest)),
+        photo=b"" if rgb is None else _photo(shrink(rgb[window], longest)),
+        truth=_mask(shrink(truth[window].astype(np.uint8) * 255, longest)),
+        prediction=_mask(shrink(prediction[window].astype(np.uint8) * 255, longest)),
         region=region,
     )
 
@@ -89,15 +89,6 @@ def region_around(*masks: Bools) -> Region:
         min(width, x1 + margin),
         min(height, y1 + margin),
     )
-
-
-def _shrink(array: Bytes, longest: int) -> Bytes:
-    height, width = array.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return array
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _photo(rgb: Bytes) -> bytes:

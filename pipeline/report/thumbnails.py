@@ -1,4 +1,4 @@
-"""Small pictures for the report page."""
+"""Small pictures for the pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def shrink(rgb: Bytes, longest: int) -> Bytes:
     """Return `rgb` with its longer side at most `longest` pixels, each the mean of its area.
 
     Args:
-        rgb: uint8 (H, W, 3).
+        rgb: uint8 (H, W, 3), or a mask (H, W).
         longest: pixels, at least 1.
 
     Returns:
-        uint8 (h, w, 3); `rgb` itself where it is small enough already.
+        uint8, smaller; `rgb` itself where it is small enough already.
     """
     height, width = rgb.shape[:2]
     scale = longest / max(height, width)
