@@ -33,10 +33,10 @@ class DetectorConfig(_Section):
     device: str = "auto"
     """"auto" takes a CUDA GPU where there is one; else "cpu", "cuda:0", ..."""
     size: int = Field(352, ge=64, le=4096, multiple_of=32)
-    """Pixels of the letterboxed side; the embedded weights were trained at this size."""
+    """Pixels of the letterboxed side; more finds smaller glasses, and more that are none."""
     closer: int | None = Field(320, ge=64, le=4096, multiple_of=32)
     """Pixels of a second look at a part around each find; None for the first look alone."""
-    confidence: float = Field(0.25, ge=0.0, le=1.0)
+    confidence: float = Field(0.4, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
     merge: float = Field(0.9, ge=0.0, le=1.0)
