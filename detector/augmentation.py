@@ -12,13 +12,15 @@ import albumentations as A
 import cv2
 
 from detector.config import AugmentationConfig
+from detector.lettering import Lettering
 
 _GREY = (114, 114, 114)  # as the letterbox pads
 
 
 def build_augmentation(config: AugmentationConfig) -> list[Any]:
     """Transforms in the order in which they are applied, for ultralytics' `augmentations`."""
-    return [*_orientation(config), *_scale(config), *_lighting(config), *_camera(config)]
+    written = Lettering(p=config.lettering)
+    return [written, *_orientation(config), *_scale(config), *_lighting(config), *_camera(config)]
 
 
 def with_boxes(transforms: list[Any]) -> A.Compose:

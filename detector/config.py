@@ -25,6 +25,8 @@ class AugmentationConfig(_Strict):
     """Brightness, gamma, contrast, colour cast, shadow."""
     camera: float = Field(0.3, ge=0, le=1)
     """Noise, blur, JPEG, loss of resolution, grey."""
+    lettering: float = Field(0.1, ge=0, le=1)
+    """A word of round letters is written on the picture."""
     scale: float = Field(0.4, ge=0, le=1)
     """The picture becomes smaller or larger."""
     zoom: float = Field(0.3, ge=0, le=1)

@@ -9,7 +9,8 @@ from detector import quiet  # noqa: E402, F401  (before albumentations: no look 
 from detector.augmentation import build_augmentation, with_boxes  # noqa: E402
 from detector.config import AugmentationConfig  # noqa: E402
 
-OFF = dict.fromkeys(("lighting", "camera", "scale", "quarter_turns", "flip", "rotation"), 0.0)
+KINDS = ("lighting", "camera", "lettering", "scale", "quarter_turns", "flip", "rotation")
+OFF = dict.fromkeys(KINDS, 0.0)
 
 
 def augment(config: AugmentationConfig, picture: np.ndarray, boxes: np.ndarray, seed: int) -> dict:
@@ -55,6 +56,20 @@ def test_everything_off_changes_nothing() -> None:
     out = augment(AugmentationConfig(**OFF), picture, boxes, 0)
     np.testing.assert_array_equal(out["image"], picture)
     np.testing.assert_allclose(out["bboxes"], boxes)
+
+
+def test_lettering_is_on_the_picture_and_on_its_copy_alone() -> None:
+    shares = []
+    for seed in range(30):
+        picture, boxes = square(40, 45, 20, 8)
+        before = picture.copy()
+        out = augment(AugmentationConfig(**{**OFF, "lettering": 1}), picture, boxes, seed)
+        np.testing.assert_array_equal(picture, before)
+        np.testing.assert_allclose(out["bboxes"], boxes, atol=1e-6)
+        assert out["image"].shape == picture.shape
+        shares.append((out["image"] != picture).any(axis=2).mean())
+    assert min(shares) > 0 and max(shares) < 0.6  # always something, never everything
+    assert len(set(shares)) > 20
 
 
 def test_lighting_and_camera_change_the_picture_but_not_the_boxes() -> None:
