@@ -99,7 +99,8 @@ def curves_svg(
                 axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0)
         _floor(axes, floor)
         if logx:
-            axes.set_xscale("log")
+            places = [place for one in series for place in one.x]
+            _logarithmic(axes, max(places) / min(places))
         values = [v for s in series for part in (s.y, s.low, s.high) if part for v in part]
         if all(0 <= v <= 1 for v in values if not math.isnan(v)):
             axes.set_ylim(-0.02, 1.02)
@@ -192,6 +193,16 @@ def _svg(figure: Figure) -> str:
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", facecolor="white", dpi=144, metadata=nothing)
     return buffer.getvalue()
+
+
+def _logarithmic(axes: Axes, span: float) -> None:
+    """A logarithmic x axis over `span`, its ticks as plain numbers: powers need mathematics."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 200 else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _floor(axes: Axes, floor: float | None) -> None:

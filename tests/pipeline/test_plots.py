@@ -87,6 +87,16 @@ def test_a_floor_adds_a_dashed_line() -> None:
     assert "stroke-dasharray" in curves_svg("t", "stops", "IoU", [BAND], floor=0.9)
 
 
+@pytest.mark.parametrize(
+    ("x", "ticks"),
+    [([0.1, 1, 2], {"0.1", "0.2", "0.5", "1", "2"}), ([100, 1600, 102400], {"100", "100,000"})],
+)
+def test_a_logarithmic_axis_has_plain_numbers(x: list[float], ticks: set[str]) -> None:
+    written = texts(curves_svg("t", "x", "y", [Series("a", x, [0.2, 0.5, 0.9])], logx=True))
+    assert ticks <= set(written)
+    assert not any("$" in text for text in written)
+
+
 def test_a_logarithmic_axis_spaces_powers_evenly() -> None:
     svg = curves_svg("t", "scale", "IoU", [Series("a", [0.1, 1, 10], [0.2, 0.5, 0.9])], logx=True)
     line = next(
