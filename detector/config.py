@@ -25,7 +25,7 @@ class AugmentationConfig(_Strict):
     """Brightness, gamma, contrast, colour cast, shadow."""
     camera: float = Field(0.3, ge=0, le=1)
     """Noise, blur, JPEG, loss of resolution, grey."""
-    lettering: float = Field(0.1, ge=0, le=1)
+    lettering: float = Field(0.25, ge=0, le=1)
     """A word of round letters is written on the picture."""
     scale: float = Field(0.4, ge=0, le=1)
     """The picture becomes smaller or larger."""
@@ -35,10 +35,10 @@ class AugmentationConfig(_Strict):
     """Least size after scaling, as a fraction."""
     largest: float = Field(1.3, ge=1, le=3)
     """Greatest size after scaling; what sticks out is cut off."""
-    quarter_turns: float = Field(0.2, ge=0, le=1)
+    quarter_turns: float = Field(0.3, ge=0, le=1)
     flip: float = Field(0.5, ge=0, le=1)
-    rotation: float = Field(8.0, ge=0, le=45)
-    """Greatest rotation in degrees; boxes grow slack with it, so keep it small."""
+    rotation: float = Field(40.0, ge=0, le=45)
+    """Greatest rotation in degrees. Boxes grow slack with it; without it turned glasses are not found."""
     mosaic: float = Field(0.15, ge=0, le=1)
     """Four pictures in one."""
 

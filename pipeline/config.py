@@ -36,7 +36,7 @@ class DetectorConfig(_Section):
     """Pixels of the letterboxed side; more finds smaller glasses, and more that are none."""
     closer: int | None = Field(320, ge=64, le=4096, multiple_of=32)
     """Pixels of a second look at a part around each find; None for the first look alone."""
-    confidence: float = Field(0.4, ge=0.0, le=1.0)
+    confidence: float = Field(0.3, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
     merge: float = Field(0.9, ge=0.0, le=1.0)
