@@ -61,7 +61,7 @@ def test_select_says_how_many_pairs_are_cut_out(select: str, pairs: int) -> None
     ("score", "quality", "box", "words"),
     [
         (0.9, 0.95, None, ""),
-        (0.3, 0.95, None, "detector is unsure"),
+        (0.4, 0.95, None, "detector is unsure"),
         (0.9, 0.5, None, "segmenter is unsure"),
         (0.9, 0.95, (0, 0, 200, 20), "mask is empty"),
         (0.9, 0.95, "half", "edge of the photo"),
@@ -95,7 +95,7 @@ def test_a_mask_that_hardly_fills_its_box_is_flagged(toy: Toy) -> None:
 
 def test_with_several_pairs_a_flag_says_which(toy: Toy) -> None:
     # The same place twice: without merging, these are two pairs.
-    detector = FakeDetector([(*toy.box, 0.9, 0), (*toy.box, 0.3, 0)])
+    detector = FakeDetector([(*toy.box, 0.9, 0), (*toy.box, 0.4, 0)])
     (flag,) = make(detector, None, "detector.merge=1.0").process(toy.photo()).flags
     assert flag.endswith("(pair 2)")
 
