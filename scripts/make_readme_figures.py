@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
 from markers import replace_between  # noqa: E402
+
+from pipeline.evaluation.metrics import METRICS  # noqa: E402
 
 BEGIN = "<!-- figures: written by scripts/make_readme_figures.py -->"
 END = "<!-- end of figures -->"
@@ -67,7 +69,7 @@ def quality(folder: Path) -> Iterator[str]:
     rows = {name: told for name, told in reports.items() if told and {"mean", "worst"} <= set(told)}
     if not rows:
         return
-    metrics = list(next(iter(rows.values()))["mean"])
+    metrics = [name for name in METRICS if name in next(iter(rows.values()))["mean"]]
     yield "Masks against the truth, mean (worst) over the photos (`eyecut evaluate`):"
     yield from ("", table_row(["set", "photos", *metrics]), table_row(["---"] * (2 + len(metrics))))
     for name, told in rows.items():
