@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.benchmark.case import STAGES, Case, Outcome, Spread, apart, enlarged
-from pipeline.benchmark.rivals import Rival
+from pipeline.benchmark.rivals import ONNX_SIDE, Rival, onnx
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.images import write_image
 from scripts_under_test import script
@@ -112,6 +114,55 @@ def test_figures_go_to_json_and_tables_without_the_photos_place(
     text = (tmp_path / "b.md").read_text()
     assert "somewhere" not in text + json.dumps(told)
     assert "| 4000 x 3000 | 2 | 3 | default |" in text and "4.00 (3.00-5.00)" in text
+
+
+class FakeOnnx:
+    """onnxruntime with one model, which wants pictures of 32 x 48."""
+
+    def __init__(self, shapes: list[list[object]]) -> None:
+        self.shapes = shapes
+        self.seen: list[tuple[int, ...]] = []
+        self.SessionOptions = SimpleNamespace
+
+    def InferenceSession(self, path: str, options: Any, providers: list[str]) -> Any:  # noqa: N802
+        assert options.intra_op_num_threads == CASE.threads
+        inputs = [SimpleNamespace(name="x", shape=shape) for shape in self.shapes]
+        return SimpleNamespace(get_inputs=lambda: inputs, run=self.run)
+
+    def run(self, wanted: None, told: dict[str, np.ndarray]) -> None:
+        assert told["x"].dtype == np.float32 and 0 <= told["x"].min() <= told["x"].max() <= 1
+        self.seen.append(told["x"].shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [([1, 3, 32, 48], (1, 3, 32, 48)), (["n", 3, "h", "w"], (1, 3, ONNX_SIDE, ONNX_SIDE))],
+)
+def test_a_named_onnx_model_is_run_at_its_own_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: list[object], seen: tuple[int, ...]
+) -> None:
+    fake = FakeOnnx([shape])
+    monkeypatch.setitem(sys.modules, "onnxruntime", fake)  # type: ignore[arg-type]
+    monkeypatch.setattr("pipeline.benchmark.rivals.bind", lambda threads: None)
+    write_image(tmp_path / "photo.png", draw_toy()[0].rgb)
+    rival = onnx(Path("other.onnx"), replace(CASE, photo=tmp_path / "photo.png"))
+    assert rival.name == "other.onnx" and fake.seen == [seen] * (CASE.runs + 1)
+
+
+def test_what_takes_two_pictures_is_no_background_remover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeOnnx([[1, 3, 8, 8], [1, 3, 8, 8]])
+    monkeypatch.setitem(sys.modules, "onnxruntime", fake)  # type: ignore[arg-type]
+    monkeypatch.setattr("pipeline.benchmark.rivals.bind", lambda threads: None)
+    with pytest.raises(WeightsError, match=r"two\.onnx"):
+        onnx(Path("two.onnx"), CASE)
+
+
+def test_without_onnxruntime_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match="pip install onnxruntime"):
+        onnx(Path("other.onnx"), CASE)
 
 
 def options_of(folder: Path, *argv: str) -> Any:
