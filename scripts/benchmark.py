@@ -27,8 +27,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 SAMPLES = ROOT / "datasets" / "samples" / "images"
+
+from markers import table_row  # noqa: E402
 
 from pipeline.errors import EyecutError  # noqa: E402
 
@@ -146,8 +148,8 @@ def markdown(told: dict[str, Any]) -> str:
         "Written by `scripts/benchmark.py`. Seconds of a photo, median over warm runs, in brackets "
         "least and most.",
         "",
-        row(head),
-        row(["---:"] * len(head)),
+        table_row(head),
+        table_row(["---:"] * len(head)),
     ]
     for one in told["cases"]:
         case = one["case"]
@@ -156,19 +158,15 @@ def markdown(told: dict[str, Any]) -> str:
         cells += [
             f"{v['median']:.2f} ({v['low']:.2f}-{v['high']:.2f})" for v in one["seconds"].values()
         ]
-        lines.append(row([*cells, f"{one['wall']:.2f}", f"{one['peak_mb']:.0f} MB"]))
+        lines.append(table_row([*cells, f"{one['wall']:.2f}", f"{one['peak_mb']:.0f} MB"]))
     if told["rivals"]:
         lines += ["", "What else one might use, on the photo of the first row:", ""]
-        lines += [row(["", "seconds", "peak"]), row(["---", "---:", "---:"])]
+        lines += [table_row(["", "seconds", "peak"]), table_row(["---", "---:", "---:"])]
         for one in told["rivals"]:
             spread = one["seconds"]
             seconds = f"{spread['median']:.2f} ({spread['low']:.2f}-{spread['high']:.2f})"
-            lines.append(row([one["name"], seconds, f"{one['peak_mb']:.0f} MB"]))
+            lines.append(table_row([one["name"], seconds, f"{one['peak_mb']:.0f} MB"]))
     return "\n".join(lines) + "\n"
-
-
-def row(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -66,6 +66,7 @@ def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> di
 
 def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     """The segmenter with the truth's boxes, and the whole flow."""
+    from pipeline.evaluation.truth import box_around
     from pipeline.segmenter.samples import read_scene
     from pipeline.types import Photo, Prompt
 
@@ -78,7 +79,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         truths = [mask.sum(axis=2, dtype=np.int32) > 127 for mask in masks]
         truths = [truth for truth in truths if truth.sum() >= LEAST_PIXELS]
         if truths:
-            prompts = [Prompt(box=box_of(truth)) for truth in truths]
+            prompts = [Prompt(box=box_around(truth)[0]) for truth in truths]
             found = flow.segmenter.segment(photo, prompts).masks
             asked += [iou(one, truth) for one, truth in zip(found, truths, strict=True)]
         matte = flow.process(photo).matte
@@ -89,12 +90,6 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         else:
             silent.append(matte is None)
     return {"segmenter": summary(asked), "together": {**summary(cut), "silent": share(silent)}}
-
-
-def box_of(mask: np.ndarray) -> np.ndarray:
-    """float32 (4,) xyxy around a mask (H, W)."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:

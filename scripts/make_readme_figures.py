@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
-from markers import replace_between  # noqa: E402
+from markers import replace_between, table_row  # noqa: E402
 
 from pipeline.evaluation.metrics import METRICS  # noqa: E402
 
@@ -103,10 +103,6 @@ def models(folder: Path) -> Iterator[str]:
         texts = ("" if value is None else f"{value:.3f}" for value in cells)
         yield table_row([name, found["pictures"], *texts])
     yield ""
-
-
-def table_row(cells: Any) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(argv: list[str] | None = None) -> int:

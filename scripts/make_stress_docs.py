@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
-from markers import replace_between  # noqa: E402
+from markers import replace_between, table_row  # noqa: E402
 
 from pipeline.stress.result import CURVES  # noqa: E402
 
@@ -55,14 +55,10 @@ def grid(names: Sequence[str], folder: str) -> Iterator[str]:
     cells = [f"![{name.removesuffix('.svg').replace('_', ' ')}]({folder}/{name})" for name in names]
     cells += [""] * (-len(cells) % IN_A_ROW)
     rows = [cells[i : i + IN_A_ROW] for i in range(0, len(cells), IN_A_ROW)]
-    yield row([""] * IN_A_ROW)
-    yield row(["---"] * IN_A_ROW)
-    yield from map(row, rows)
+    yield table_row([""] * IN_A_ROW)
+    yield table_row(["---"] * IN_A_ROW)
+    yield from map(table_row, rows)
     yield ""
-
-
-def row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

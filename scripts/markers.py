@@ -1,7 +1,8 @@
-"""Sections of documents that commands write: what stands between two markers is replaced."""
+"""What commands write into documents: sections between two markers, rows of tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -16,3 +17,8 @@ def replace_between(path: Path, begin: str, end: str, section: str) -> str:
     if not found or not closed:
         raise SystemExit(f"{path} lacks its two markers: {begin} and {end}")
     return f"{head}{begin}\n\n{section.strip()}\n\n{end}{tail}"
+
+
+def table_row(cells: Iterable[object]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(map(str, cells))} |"

@@ -114,7 +114,7 @@ def _scores(path: Path, truth: Path | None) -> Scores:
     if truth is None:
         raise EvaluationError(f"{path} is a folder of masks: name their --truth")
     with counting(path.name) as progress:
-        report = evaluate(truth, path, progress=progress)
+        report = evaluate(truth, path, photos=False, progress=progress)
     return {row.name: row.scores for row in report.rows}
 
 

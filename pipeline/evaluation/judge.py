@@ -100,6 +100,7 @@ def evaluate(
     truth: Path | str,
     pred: Path | str,
     *,
+    photos: bool = True,
     progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Report:
@@ -108,6 +109,7 @@ def evaluate(
     Args:
         truth: a folder or file in one of the layouts of `pipeline.evaluation.readers`.
         pred: a folder of masks, or the OUTPUT folder of ``eyecut run``.
+        photos: read the photos, too, for their properties and for `watch`.
         progress: for a progress bar.
         watch: is handed every photo once it is scored.
 
@@ -119,7 +121,9 @@ def evaluate(
     truths = find_truth(truth)
     predictions = find_predictions(pred, [one.name for one in truths])
     gathered = _Sum()
-    with closing(_on_threads(lambda one: _judge_file(one, predictions), truths)) as judged_all:
+    with closing(
+        _on_threads(lambda one: _judge_file(one, predictions, photos), truths)
+    ) as judged_all:
         for done, judged in enumerate(judged_all, start=1):
             gathered.add(judged)
             if watch is not None:
@@ -186,14 +190,14 @@ def judge(
     return Judged(truth.name, row, want, have, rgb)
 
 
-def _judge_file(truth: Truth, predictions: Predictions) -> Judged:
+def _judge_file(truth: Truth, predictions: Predictions, photos: bool) -> Judged:
     want = truth.read()
     height, width = want.glasses.shape
     have = predictions.read(truth.name, (height, width))
     found = have is not None
     if have is None:
         have = Prediction(np.zeros_like(want.glasses))
-    rgb = None if truth.photo is None else _read(truth.photo).rgb
+    rgb = _read(truth.photo).rgb if photos and truth.photo is not None else None
     properties = _properties(rgb, want)
     return judge(truth, want, have, found=found, rgb=rgb, properties=properties)
 

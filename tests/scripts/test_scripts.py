@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline import batch
 from pipeline.config import load_config
+from pipeline.evaluation.truth import box_around
 from scripts_under_test import ROOT, script
 from toys import FakeFlow, draw_toy
 
@@ -129,7 +130,7 @@ def test_masks_are_boxed_and_compared() -> None:
     one, other = np.zeros((2, 20, 30), bool)
     one[5:10, 10:20] = True
     other[5:10, 15:25] = True
-    assert evaluate.box_of(one).tolist() == [10, 5, 20, 10]
+    assert box_around(one).tolist() == [[10, 5, 20, 10]]
     assert evaluate.iou(one, other) == pytest.approx(1 / 3)
     assert evaluate.iou(one & other & False, one & False) == 1
     assert evaluate.summary([0.5, 1.0])["iou"] == 0.75
