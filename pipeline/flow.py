@@ -179,14 +179,18 @@ class _Clock:
 
 def _yolo(config: Config) -> Detector:
     from detector.closer import FAINT, CloserLook
+    from detector.looks import several
     from detector.predict import YoloDetector
 
     told = config.detector
-    least = told.confidence if told.closer is None else min(FAINT, told.confidence)
-    far = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
+    faint = min(FAINT, told.confidence)
+    least = told.confidence if told.closer is None else faint
+    lowest = least if len(told.scales) == 1 else faint  # a mean needs what single looks doubt
+    network = YoloDetector(told.weights, resolve_device(told.device), told.size, lowest, told.iou)
+    far = several(network, told.size, told.scales, least)
     if told.closer is None:
         return far
-    return CloserLook(far, far.at(told.closer), told.confidence, told.iou)
+    return CloserLook(far, network.at(told.closer), told.confidence, told.iou)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}
