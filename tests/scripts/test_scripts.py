@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import batch
+from pipeline import batch, images
 from pipeline.config import load_config
 from pipeline.evaluation.truth import box_around
 from scripts_under_test import ROOT, script
@@ -135,3 +135,16 @@ def test_masks_are_boxed_and_compared() -> None:
     assert evaluate.iou(one & other & False, one & False) == 1
     assert evaluate.summary([0.5, 1.0])["iou"] == 0.75
     assert evaluate.share([]) is None
+
+
+@pytest.mark.slow
+def test_edges_are_laid_out_for_looking_at(tmp_path: Path) -> None:
+    photo = ROOT / "datasets" / "samples" / "images" / "20000515.jpg"
+    finished = tmp_path / "finished"
+    white = np.full((90, 120, 3), 255, np.uint8)
+    white[30:60, 20:100] = 40
+    images.write_image(finished / "one.png", white)
+    told = [str(photo), str(tmp_path / "out"), "--beside", str(finished), "--side", "60"]
+    assert script("make_edge_sheets").main(told) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["20000515.jpg.png", "beside_one.png.png"]
