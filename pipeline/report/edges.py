@@ -39,8 +39,12 @@ def busiest(alpha: Floats, side: int, count: int) -> list[tuple[int, int]]:
         raise ValidationError(f"a window of {side} pixels does not fit into {width} x {height}")
     inside = (alpha > 0.5).astype(np.uint8)
     edge = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    sums = cv2.integral(edge)
-    lengths = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    half = (max(1, side // 2),) * 2
+    near = cv2.boxFilter(edge, cv2.CV_32F, half, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    # Twice: what lies in the middle of a window counts more than what it cuts off.
+    near = cv2.boxFilter(near, cv2.CV_32F, half, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    before, after = side // 2, side - side // 2
+    lengths = near[before : height - after + 1, before : width - after + 1]
     found: list[tuple[int, int]] = []
     while len(found) < count and lengths.max() > 0:
         y, x = (int(v) for v in np.unravel_index(int(lengths.argmax()), lengths.shape))
@@ -57,7 +61,7 @@ def on_ground(cutout: Cutout, colour: Sequence[int]) -> Bytes:
 
 
 def edge_sheet(cutout: Cutout, side: int = 320, count: int = 3) -> Bytes:
-    """Show the busiest places: a row for each, 1:1 and the middle of it enlarged, ground by ground.
+    """Show the busiest places: a row for each, 1:1 and its busiest part enlarged, ground by ground.
 
     Args:
         cutout: the glasses.
@@ -73,18 +77,19 @@ def edge_sheet(cutout: Cutout, side: int = 320, count: int = 3) -> Bytes:
     for x, y in busiest(alpha, side, count):
         part = Cutout(np.ascontiguousarray(cutout.rgba[y : y + side, x : x + side]))
         grounds = [on_ground(part, colour) for colour in GROUNDS.values()]
-        rows.append(_row([*grounds, *(_enlarged(ground) for ground in grounds)]))
+        near = slice(y, y + side), slice(x, x + side)
+        ((left, top),) = busiest(alpha[near], max(1, side // ENLARGED), 1)
+        rows.append(_row([*grounds, *(_enlarged(ground, left, top) for ground in grounds)]))
     if not rows:
         return np.full((side, side, 3), _PAGE, np.uint8)
     return _column(rows)
 
 
-def _enlarged(ground: Bytes) -> Bytes:
-    """The middle of a window, each pixel a square, so that stair-steps show."""
-    part = ground.shape[0] // ENLARGED
-    start = (ground.shape[0] - part) // 2
-    middle = ground[start : start + part, start : start + part]
-    return np.asarray(np.repeat(np.repeat(middle, ENLARGED, axis=0), ENLARGED, axis=1), np.uint8)
+def _enlarged(ground: Bytes, left: int, top: int) -> Bytes:
+    """A part of a window, each pixel a square, so that stair-steps show."""
+    side = max(1, ground.shape[0] // ENLARGED)
+    part = ground[top : top + side, left : left + side]
+    return np.asarray(np.repeat(np.repeat(part, ENLARGED, axis=0), ENLARGED, axis=1), np.uint8)
 
 
 def _row(cells: Sequence[Bytes]) -> Bytes:
