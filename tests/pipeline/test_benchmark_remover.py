@@ -48,14 +48,14 @@ def write_net(
         "down2": rng.normal(0, 0.1, (4, 4, 3, 3)),
         "last": np.array([8, 0, 0, 0, 0.01, 0, 0, 0]).reshape(1, 8, 1, 1),
         "twice": np.array([1, 1, 2, 2]),
-        "scale": np.array(DEVIATION).reshape(1, 3, 1, 1) * 255,
-        "shift": np.array(MEAN).reshape(1, 3, 1, 1) * 255,
     }
     nodes = [node("Cast", ["picture"], ["wide"], to=1)]
     last_channel = shape[-1] == 3
     nodes += [node("Transpose", ["wide"], ["first"], perm=[0, 3, 1, 2])] if last_channel else []
     top = "first" if last_channel else "wide"
     if kind == "UINT8":  # such files normalise themselves
+        weights["scale"] = np.array(DEVIATION).reshape(1, 3, 1, 1) * 255
+        weights["shift"] = np.array(MEAN).reshape(1, 3, 1, 1) * 255
         nodes += [
             node("Sub", [top, "shift"], ["centred"]),
             node("Div", ["centred", "scale"], ["n"]),
