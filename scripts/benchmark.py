@@ -204,7 +204,7 @@ def spread(told: dict[str, float], places: int = 2) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     yield ""
     yield table_row(head)
-    yield table_row(["---:"] * len(head))
+    yield table_row(["---", *["---:"] * (len(head) - 1)])
     yield from map(table_row, rows)
 
 
