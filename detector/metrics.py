@@ -20,6 +20,7 @@ from detector.types import CLASS_NAMES, EYEGLASSES, Detections, Detector, overla
 
 Truth = tuple[NDArray[np.float32], NDArray[np.int64]]  # boxes xyxy in pixels, labels
 _WIDTHS = {"narrow": (0.0, 0.25), "middle": (0.25, 0.65), "wide": (0.65, 1.01)}
+_ANY_WIDTH = (0.0, 1e5)
 
 
 def evaluate_detector(
@@ -59,6 +60,7 @@ def evaluate_examples(
     Returns:
         pictures, glasses: how many were looked at;
         AP50, AP50-95: by class name, and "mean" over the labelled classes (COCO's definition);
+            AP50_narrow and so on for boxes of that width, see recall;
         recall: share of the glasses found at `confidence` with IoU >= 0.5, over all and by the
             share of the picture's width that they fill: narrow < 0.25, middle, wide >= 0.65;
         false_finds: boxes at `confidence` that answer no glasses, per picture;
@@ -103,45 +105,65 @@ def average_precision(
 
     Returns:
         AP50, AP50-95: by class name, and "mean" over the classes; None where there is no truth.
+        AP50_narrow, AP50-95_narrow, and so on: the same for boxes by the share of the picture's
+            width that they fill, as COCO does it by area: a false find counts where its own
+            width is.
     """
     truth, answer = COCO(), COCO()
     images = [{"id": i, "height": h, "width": w} for i, (h, w) in enumerate(sizes)]
     categories = [{"id": label + 1, "name": CLASS_NAMES[label]} for label in labelled]
-    for coco, rows in ((truth, _truth_rows(truths)), (answer, _found_rows(found))):
+    for coco, rows in ((truth, _truth_rows(truths, sizes)), (answer, _found_rows(found, sizes))):
         coco.dataset = {"images": images, "categories": categories, "annotations": rows}
         with contextlib.redirect_stdout(io.StringIO()):
             coco.createIndex()
     with contextlib.redirect_stdout(io.StringIO()):
         run = COCOeval(truth, answer, "bbox")
+        # rows carry widths for areas; COCO counts both ends of a range in
+        ends = [(low, np.nextafter(high, 0)) for low, high in _WIDTHS.values()]
+        run.params.areaRng, run.params.areaRngLbl = [_ANY_WIDTH, *ends], ["all", *_WIDTHS]
         run.evaluate()
         run.accumulate()
-    precision = run.eval["precision"][:, :, :, 0, -1]  # IoU thresholds, recalls, classes
+    precision = run.eval["precision"][..., -1]  # IoU thresholds, recalls, classes, widths
     figures: dict[str, dict[str, float | None]] = {}
-    for name, chosen in (("AP50", precision[:1]), ("AP50-95", precision)):
-        by_class = {
-            CLASS_NAMES[label]: float(chosen[:, :, k].mean()) if chosen[0, 0, k] > -1 else None
-            for k, label in enumerate(sorted(labelled))
-        }
-        values = [value for value in by_class.values() if value is not None]
-        figures[name] = {**by_class, "mean": float(np.mean(values)) if values else None}
+    for place, width in enumerate(("", *(f"_{name}" for name in _WIDTHS))):
+        here = precision[..., place]
+        figures[f"AP50{width}"] = _means(here[:1], sorted(labelled))
+        figures[f"AP50-95{width}"] = _means(here, sorted(labelled))
     return figures
 
 
-def _truth_rows(truths: Sequence[Truth]) -> list[dict[str, Any]]:
+def _means(precision: NDArray[np.float64], labels: Sequence[int]) -> dict[str, float | None]:
+    """Precision of (thresholds, recalls, classes) by class, and over classes; -1 is none."""
+    by_class = {
+        CLASS_NAMES[label]: float(precision[:, :, k].mean()) if precision[0, 0, k] > -1 else None
+        for k, label in enumerate(labels)
+    }
+    values = [value for value in by_class.values() if value is not None]
+    return {**by_class, "mean": float(np.mean(values)) if values else None}
+
+
+def _truth_rows(truths: Sequence[Truth], sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
     boxes = [(i, b, c) for i, t in enumerate(truths) for b, c in zip(*t, strict=True)]
-    return [{**_row(n, i, b, c), "iscrowd": 0} for n, (i, b, c) in enumerate(boxes, 1)]
+    return [{**_row(n, i, b, c, sizes[i][1]), "iscrowd": 0} for n, (i, b, c) in enumerate(boxes, 1)]
 
 
-def _found_rows(found: Sequence[Detections]) -> list[dict[str, Any]]:
+def _found_rows(
+    found: Sequence[Detections], sizes: Sequence[tuple[int, int]]
+) -> list[dict[str, Any]]:
     boxes = [
         (i, b, c, s)
         for i, d in enumerate(found)
         for b, c, s in zip(d.boxes, d.labels, d.scores, strict=True)
     ]
-    return [{**_row(n, i, b, c), "score": float(s)} for n, (i, b, c, s) in enumerate(boxes, 1)]
+    return [
+        {**_row(n, i, b, c, sizes[i][1]), "score": float(s)}
+        for n, (i, b, c, s) in enumerate(boxes, 1)
+    ]
 
 
-def _row(number: int, image: int, box: NDArray[np.float32], label: np.int64) -> dict[str, Any]:
+def _row(
+    number: int, image: int, box: NDArray[np.float32], label: np.int64, full: int
+) -> dict[str, Any]:
     x0, y0, x1, y1 = (float(v) for v in box)
     width, height = x1 - x0, y1 - y0
     return {
@@ -149,7 +171,7 @@ def _row(number: int, image: int, box: NDArray[np.float32], label: np.int64) -> 
         "image_id": image,
         "category_id": int(label) + 1,
         "bbox": [x0, y0, width, height],
-        "area": width * height,
+        "area": width / full,
     }
 
 

@@ -69,6 +69,8 @@ class SegmenterConfig(_Section):
     """Side of a first, coarse look whose mask guides the compact network; null for one look."""
     mirror: bool = False
     """Also ask of the mirrored crop and take the mean, at twice the time."""
+    batch: int = Field(1, ge=1, le=64)
+    """Pairs of one photo that the compact network sees in one pass; more takes memory."""
 
 
 class RefineConfig(_Section):
@@ -143,13 +145,14 @@ class Config(_Section):
             version: eyecut's own.
 
         Returns:
-            SHA-256 as hex. Devices and the section `run` do not count.
+            SHA-256 as hex. Devices, batches and the section `run` do not count.
         """
         told = self.model_dump(mode="json", exclude={"run"})
         for stage in ("detector", "segmenter"):
             del told[stage]["device"]
             if stage in weights:
                 told[stage]["weights"] = weights[stage]
+        del told["segmenter"]["batch"]
         text = json.dumps({"config": told, "version": version}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -3,14 +3,16 @@
     python scripts/benchmark.py                                       # 12 megapixels, two threads
     python scripts/benchmark.py --max-seconds 4 --max-mb 2000
     python scripts/benchmark.py --megapixels 1 4 12 24 --threads 1 2 --photos 5 20 \
-        --rivals grabcut vit_b_encoder --onnx isnet.onnx --json FILE --markdown docs/benchmark.md
+        --models compact mobile_sam vit_b --batch 1 2 4 8 --rivals grabcut vit_b_encoder \
+        --onnx isnet.onnx --json FILE --markdown docs/benchmark.md
 
 Every case is a process of its own that runs copies of one photo (by default the first of the
 sample catalogue); loading the networks does not count, nor does the first copy. The shown figure
-is the median, with least and most. `--variant` repeats every case under other settings, for
-instance another model: `--variant segmenter.kind=vit_b segmenter.weights=sam_vit_b.pth`. Exits 1
-when a case is over a limit, or when no glasses are found, for then half of the stages had nothing
-to do.
+is the median, with least and most. A model that has no embedded weights is given random ones, on
+which time does not depend, or those of `KIND=FILE`; all but the first model are measured at the
+first size, thread count and number of photos. `--variant` repeats every case under other settings.
+`--batch` measures the networks alone, with so many pictures in one pass. Exits 1 when a case is
+over a limit, or when no glasses are found, for then half of the stages had nothing to do.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -35,6 +38,7 @@ from markers import table_row  # noqa: E402
 from pipeline.errors import EyecutError  # noqa: E402
 
 if TYPE_CHECKING:
+    from pipeline.benchmark.batches import Batched
     from pipeline.benchmark.case import Case, Outcome
     from pipeline.benchmark.rivals import Rival
 
@@ -49,6 +53,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, nargs="+", default=[2])
     parser.add_argument("--photos", type=int, nargs="+", default=[5], help="photos of a case")
+    parser.add_argument(
+        "--models", nargs="+", default=[""], metavar="KIND[=FILE]", help="segmenters"
+    )
+    parser.add_argument("--batch", type=int, nargs="+", default=[], help="pictures in one pass")
     parser.add_argument("--config", default="default")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     parser.add_argument("--variant", nargs="+", action="append", default=[], metavar="KEY=VALUE")
@@ -66,28 +74,60 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def cases(options: argparse.Namespace) -> Iterator[Case]:
-    """Every combination of what was asked for."""
+def cases(options: argparse.Namespace, folder: Path) -> Iterator[Case]:
+    """Every combination of what was asked for; checkpoints of random weights go to `folder`."""
     from pipeline.benchmark.case import Case
 
     variants = [[], *options.variant]
-    for variant, threads, photos, size in product(
-        variants, options.threads, options.photos, options.megapixels
-    ):
-        told = (*options.set, *variant)
-        yield Case(options.photo, size, threads, photos, options.config, told)
+    for number, model in enumerate(options.models):
+        kind, equals, file = model.partition("=")
+        random = not equals and kind not in ("", "compact")
+        weights = str(folder / f"{kind}.pt") if random else file or "embedded"
+        few = slice(None) if number == 0 else slice(1)
+        for variant, threads, photos, size in product(
+            variants, options.threads[few], options.photos[few], options.megapixels[few]
+        ):
+            told = (*options.set, *variant)
+            yield Case(
+                options.photo, size, threads, photos, options.config, told, kind, weights, random
+            )
 
 
-def measure(options: argparse.Namespace) -> tuple[list[Outcome], list[Rival]]:
-    """All cases, then the rivals at the first size and thread count."""
+def batches(options: argparse.Namespace) -> Iterator[Case]:
+    """The compact model at the first size, in every batch on every number of threads."""
+    from pipeline.benchmark.case import Case
+
+    for threads, batch in product(options.threads, options.batch):
+        yield Case(
+            options.photo, options.megapixels[0], threads, options.photos[0], options.config,
+            tuple(options.set), batch=batch,
+        )  # fmt: skip
+
+
+def measure(
+    options: argparse.Namespace,
+) -> tuple[list[Outcome], list[Batched], list[Rival]]:
+    """All cases, the batches, then the rivals at the first size and thread count."""
+    from pipeline.benchmark.batches import measure_batch
     from pipeline.benchmark.case import apart
     from pipeline.benchmark.case import measure as measure_case
     from pipeline.benchmark.rivals import RIVALS, onnx
 
-    outcomes = []
-    for case in cases(options):
-        outcomes.append(apart(measure_case, case))
-        print(describe(outcomes[-1]), flush=True)
+    outcomes, batched = [], []
+    with tempfile.TemporaryDirectory() as name:
+        for case in cases(options, Path(name)):
+            if case.random and not Path(case.weights).exists():
+                apart(write_random, case)  # its memory is not the case's
+            outcomes.append(apart(measure_case, case))
+            print(describe(outcomes[-1]), flush=True)
+    for case in batches(options):
+        batched.append(apart(measure_batch, case))
+        one = batched[-1]
+        print(
+            f"{case.batch} in one pass, {case.threads} threads: {one.detect.median:.3f} s a photo "
+            f"to detect, {one.segment.median:.3f} s a pair to segment, {one.peak_mb:.0f} MB",
+            flush=True,
+        )
     first = outcomes[0].case
     work = [RIVALS[name] for name in options.rivals]
     work += [partial(onnx, path) for path in options.onnx]
@@ -96,21 +136,29 @@ def measure(options: argparse.Namespace) -> tuple[list[Outcome], list[Rival]]:
         rivals.append(apart(one, first))
         rival = rivals[-1]
         print(f"{rival.name}: {rival.seconds.median:.2f} s, {rival.peak_mb:.0f} MB", flush=True)
-    return outcomes, rivals
+    return outcomes, batched, rivals
+
+
+def write_random(case: Case) -> None:
+    """The checkpoint that `case` wants."""
+    from pipeline.benchmark.models import random_checkpoint
+
+    random_checkpoint(case.model, Path(case.weights))
 
 
 def describe(outcome: Outcome) -> str:
     case, total = outcome.case, outcome.seconds["total"]
     lines = [
-        f"{outcome.width} x {outcome.height}, {outcome.pairs} pair(s), {case.threads} threads, "
-        f"{case.runs} photos {' '.join(case.overrides)}".rstrip()
+        f"{model_of(asdict(outcome))}, {outcome.width} x {outcome.height}, {outcome.pairs} "
+        f"pair(s), {case.threads} threads, {case.runs} photos {' '.join(case.overrides)}".rstrip()
     ]
     lines += [
         f"  {stage:<8} {one.median:7.3f} s  ({one.low:.3f} to {one.high:.3f})"
         for stage, one in outcome.seconds.items()
     ]
     lines.append(
-        f"  peak memory {outcome.peak_mb:.0f} MB; {outcome.wall:.2f} s a photo with reading ahead, "
+        f"  loading {outcome.load:.1f} s; peak memory {outcome.peak_mb:.0f} MB; "
+        f"{outcome.wall:.2f} s a photo with reading ahead, "
         f"{total.median:.2f} s without"
     )
     return "\n".join(lines)
@@ -130,43 +178,71 @@ def complaints(outcomes: Sequence[Outcome], options: argparse.Namespace) -> list
     return found
 
 
-def plain(outcomes: Sequence[Outcome], rivals: Sequence[Rival]) -> dict[str, Any]:
-    """For JSON; the photo by its name alone."""
-    rows = [asdict(one) for one in (*outcomes, *rivals)]
-    for row in rows:
-        row["case"]["photo"] = Path(row["case"]["photo"]).name
-    return {"cases": rows[: len(outcomes)], "rivals": rows[len(outcomes) :]}
+def plain(
+    outcomes: Sequence[Outcome], batched: Sequence[Batched], rivals: Sequence[Rival]
+) -> dict[str, Any]:
+    """For JSON; files by their names alone."""
+    told = {
+        "cases": [asdict(one) for one in outcomes],
+        "batches": [asdict(one) for one in batched],
+        "rivals": [asdict(one) for one in rivals],
+    }
+    for case in (row["case"] for rows in told.values() for row in rows):
+        case["photo"], case["weights"] = (Path(case[key]).name for key in ("photo", "weights"))
+    return told
+
+
+def model_of(one: dict[str, Any]) -> str:
+    return f"{one['model']}{' (random weights)' if one['case']['random'] else ''}"
+
+
+def spread(told: dict[str, float], places: int = 2) -> str:
+    middle, low, high = (f"{told[key]:.{places}f}" for key in ("median", "low", "high"))
+    return f"{middle} ({low}-{high})"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    yield ""
+    yield table_row(head)
+    yield table_row(["---", *["---:"] * (len(head) - 1)])
+    yield from map(table_row, rows)
 
 
 def markdown(told: dict[str, Any]) -> str:
     """Tables of the figures."""
     stages = list(told["cases"][0]["seconds"])
-    head = ["pixels", "threads", "photos", "settings", *stages, "a photo, reading ahead", "peak"]
+    head = ["model", "pixels", "threads", "photos", "settings", *stages]
+    head += ["a photo, reading ahead", "loading", "peak"]
     lines = [
         "# Speed and memory",
         "",
         "Written by `scripts/benchmark.py`. Seconds of a photo, median over warm runs, in brackets "
-        "least and most.",
-        "",
-        table_row(head),
-        table_row(["---:"] * len(head)),
+        "least and most; loading is seconds once, before the first photo. Time does not depend on "
+        "weights: a model with random ones takes its time, and the compact model's mask goes on.",
+        *table(head, map(_case_cells, told["cases"])),
     ]
-    for one in told["cases"]:
-        case = one["case"]
-        cells = [f"{one['width']} x {one['height']}", case["threads"], case["runs"]]
-        cells += [" ".join(case["overrides"]) or "default"]
-        cells += [
-            f"{v['median']:.2f} ({v['low']:.2f}-{v['high']:.2f})" for v in one["seconds"].values()
-        ]
-        lines.append(table_row([*cells, f"{one['wall']:.2f}", f"{one['peak_mb']:.0f} MB"]))
+    if told["batches"]:
+        lines += ["", "The networks alone, several pictures in one pass (compact model, the photo "
+                  "of the first row), seconds a picture:"]  # fmt: skip
+        head = ["in one pass", "threads", "detect, a photo", "segment, a pair", "peak"]
+        lines += table(head, map(_batch_cells, told["batches"]))
     if told["rivals"]:
-        lines += ["", "What else one might use, on the photo of the first row:", ""]
-        lines += [table_row(["", "seconds", "peak"]), table_row(["---", "---:", "---:"])]
-        for one in told["rivals"]:
-            spread = one["seconds"]
-            seconds = f"{spread['median']:.2f} ({spread['low']:.2f}-{spread['high']:.2f})"
-            lines.append(table_row([one["name"], seconds, f"{one['peak_mb']:.0f} MB"]))
+        lines += ["", "What else one might use, on the photo of the first row:"]
+        rows = ([r["name"], spread(r["seconds"]), f"{r['peak_mb']:.0f} MB"] for r in told["rivals"])
+        lines += table(["", "seconds", "peak"], rows)
     return "\n".join(lines) + "\n"
+
+
+def _case_cells(one: dict[str, Any]) -> list[Any]:
+    case = one["case"]
+    cells = [model_of(one), f"{one['width']} x {one['height']}", case["threads"], case["runs"]]
+    cells += [" ".join(case["overrides"]) or "default", *map(spread, one["seconds"].values())]
+    return [*cells, f"{one['wall']:.2f}", f"{one['load']:.1f}", f"{one['peak_mb']:.0f} MB"]
+
+
+def _batch_cells(one: dict[str, Any]) -> list[Any]:
+    seconds = spread(one["detect"], 3), spread(one["segment"], 3)
+    return [one["case"]["batch"], one["case"]["threads"], *seconds, f"{one['peak_mb']:.0f} MB"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -174,11 +250,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
     os.environ.setdefault("GOMP_SPINCOUNT", "0")  # as on the command line, see pipeline.cli.main
     try:
-        outcomes, rivals = measure(options)
+        outcomes, batched, rivals = measure(options)
     except EyecutError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    told = plain(outcomes, rivals)
+    told = plain(outcomes, batched, rivals)
     for path, text in (
         (options.json, json.dumps(told, indent=2) + "\n"),
         (options.markdown, markdown(told)),

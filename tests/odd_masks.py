@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import numpy as np
+from hypothesis import example
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -55,6 +58,33 @@ KINDS: tuple[Callable[[np.random.Generator, tuple[int, int]], np.ndarray], ...] 
     full,
     empty,
 )
+
+
+def every_kind(**more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Also run a property of `mask` on one mask of each kind; `more` is its other arguments."""
+
+    def told(test: Callable[..., None]) -> Callable[..., None]:
+        for kind in KINDS:
+            test = example(mask=kind(np.random.default_rng(7), (21, 24)), **more)(test)
+        return test
+
+    return told
+
+
+def every_pair(**more: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Also run a property of `pair` on one truth of each kind with one mask of each kind."""
+
+    def told(test: Callable[..., None]) -> Callable[..., None]:
+        for first, second in product(KINDS, KINDS):
+            truth, pred = (
+                kind(np.random.default_rng(seed), (29, 32))
+                for kind, seed in ((first, 7), (second, 8))
+            )
+            if truth.any():
+                test = example(pair=(truth, pred), **more)(test)
+        return test
+
+    return told
 
 
 @st.composite

@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -52,7 +53,11 @@ class Case:
         megapixels: size it is brought to; 0 leaves it.
         threads: cores and threads.
         runs: photos that count; one more is done first, to warm up.
-        config, overrides: as for ``eyecut run``; the overrides name model and prefetch.
+        config, overrides: as for ``eyecut run``.
+        model: kind of the segmenter; that of `config` where it is empty.
+        weights: its checkpoint, see `random`.
+        random: the weights are random; the compact model answers in its place, see `Timed`.
+        batch: pictures in one pass, of `measure_batch` alone.
     """
 
     photo: Path
@@ -61,6 +66,16 @@ class Case:
     runs: int = 5
     config: str = "default"
     overrides: tuple[str, ...] = ()
+    model: str = ""
+    weights: str = "embedded"
+    random: bool = False
+    batch: int = 1
+
+    @property
+    def told(self) -> list[str]:
+        """Everything that the configuration is told."""
+        model = [f"segmenter.kind={self.model}", f"segmenter.weights={self.weights}"]
+        return [f"run.threads={self.threads}", *(model if self.model else ()), *self.overrides]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,9 @@ class Outcome:
 
     Attributes:
         width, height: of the photo, in pixels.
+        model: kind of the segmenter.
         pairs: of glasses that were found in it.
+        load: seconds until the networks are ready.
         seconds: of a photo, by stage and in "total".
         wall: seconds a photo with reading ahead, all photos together.
         peak_mb: most memory held (resident set).
@@ -78,7 +95,9 @@ class Outcome:
     case: Case
     width: int
     height: int
+    model: str
     pairs: int
+    load: float
     seconds: dict[str, Spread]
     wall: float
     peak_mb: float
@@ -108,11 +127,19 @@ def apart(work: Callable[[Case], R], case: Case) -> R:
 def measure(case: Case) -> Outcome:
     """Run the case in this process, which has done nothing else."""
     bind(case.threads)
+    started = time.perf_counter()
     from pipeline import batch, flow
     from pipeline.config import load_config
 
-    config = load_config(case.config, [f"run.threads={case.threads}", *case.overrides])
+    config = load_config(case.config, case.told)
     stages = flow.build(config)
+    load = round(time.perf_counter() - started, 3)
+    if case.random:
+        from pipeline.benchmark.models import Timed
+        from pipeline.segmenter import build_segmenter
+
+        sound = build_segmenter(load_config(case.config, case.overrides).segmenter)
+        stages.segmenter = Timed(stages.segmenter, sound)
     rgb = enlarged(read_photo(case.photo).rgb, case.megapixels)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -127,7 +154,19 @@ def measure(case: Case) -> Outcome:
     seconds = {s: Spread.of(r.seconds.get(s, 0.0) for r in records) for s in STAGES}
     seconds["total"] = Spread.of(sum(r.seconds.values()) for r in records)
     wall = round(summary.seconds / len(summary.records), 4)
-    return Outcome(case, width, height, len(records[0].boxes), seconds, wall, peak_megabytes())
+    kind, pairs = config.segmenter.kind, len(records[0].boxes)
+    return Outcome(case, width, height, kind, pairs, load, seconds, wall, peak_megabytes())
+
+
+def timed(work: Callable[[], object], runs: int, pieces: int = 1) -> Spread:
+    """Seconds a piece of `work`, done `runs` times after a first that does not count."""
+    work()
+    taken = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - started) / pieces)
+    return Spread.of(taken)
 
 
 def bind(threads: int) -> None:

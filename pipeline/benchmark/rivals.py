@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.benchmark.case import Case, Spread, bind, enlarged, peak_megabytes
-from pipeline.errors import ConfigError, WeightsError
+from pipeline.benchmark.case import Case, Spread, bind, enlarged, peak_megabytes, timed
+from pipeline.errors import ConfigError
 from pipeline.images import read_photo
 from pipeline.types import Bytes
 
 GRABCUT_ROUNDS = 5
-ONNX_SIDE = 1024  # of models that leave their size open
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def grabcut(case: Case) -> Rival:
     from pipeline.types import Photo
 
     bind(case.threads)
-    stages = flow.build(load_config(case.config, list(case.overrides)))
+    stages = flow.build(load_config(case.config, case.overrides))
     rgb = enlarged(read_photo(case.photo).rgb, case.megapixels)
     found = stages.find(Photo("photo.jpg", rgb))
     if not len(found):
@@ -72,41 +70,21 @@ def vit_b_encoder(case: Case) -> Rival:
 
 
 def onnx(path: Path, case: Case) -> Rival:
-    """A background remover's ONNX file, on the photo at the model's own input size.
+    """A background remover's ONNX file, from photo to map, at the model's own input size.
 
     Raises:
-        ConfigError: onnxruntime is not installed.
-        WeightsError: not a model that takes one picture.
+        ConfigError, WeightsError: see `Remover`.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigError("--onnx needs onnxruntime: pip install onnxruntime") from error
+    from pipeline.benchmark.remover import Remover
+
     bind(case.threads)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = case.threads
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        (given,) = session.get_inputs()
-        height, width = (n if isinstance(n, int) else ONNX_SIDE for n in given.shape[2:])
-    except Exception as error:  # onnxruntime raises classes of its own, without a common root
-        raise WeightsError(f"{path}: not an ONNX model that takes one picture ({error})") from error
-    rgb = read_photo(case.photo).rgb
-    small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    picture = (small.transpose(2, 0, 1)[None] / np.float32(255)).astype(np.float32)
-    return _timed(path.name, case, lambda: session.run(None, {given.name: picture}))
+    remover = Remover(path, case.threads)
+    rgb = enlarged(read_photo(case.photo).rgb, case.megapixels)
+    return _timed(path.name, case, lambda: remover.remove(rgb))
 
 
 def _timed(name: str, case: Case, work: Callable[[], object]) -> Rival:
-    work()
-    taken = []
-    for _ in range(case.runs):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return Rival(name, case, Spread.of(taken), peak_megabytes())
+    return Rival(name, case, timed(work, case.runs), peak_megabytes())
 
 
 RIVALS: dict[str, Callable[[Case], Rival]] = {"grabcut": grabcut, "vit_b_encoder": vit_b_encoder}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,12 +54,12 @@ def compare(
 ) -> None:
     """Say whether B is better than A, on which photos, and whether it may be luck."""
     from pipeline.evaluation import compare as pairs
-    from pipeline.evaluation.result import parse_rule
+    from pipeline.evaluation.rules import parse_rule, parse_tolerance
     from pipeline.images import write_bytes
 
     try:
         rules = [parse_rule(text, worst=False) for text in fail_below or []]
-        tolerances = dict(_tolerance(text) for text in fail_if_worse or [])
+        tolerances = dict(parse_tolerance(text) for text in fail_if_worse or [])
         check_targets((json_file, page), (first, second, truth))
         scores = _scores(first, truth), _scores(second, truth)
         comparison = pairs.compare(*scores)
@@ -85,23 +84,6 @@ def _tell(comparison: Comparison) -> None:
         out.print(plainly(f"{name}: iou {change:+.4f}"), soft_wrap=True)
     tell_names(comparison.only_first, "only in A")
     tell_names(comparison.only_second, "only in B")
-
-
-def _tolerance(text: str) -> tuple[str, float]:
-    from pipeline.evaluation.result import NAMES
-
-    name, equals, number = text.partition("=")
-    name = name.strip()
-    try:
-        value = float(number) if equals else 0.0
-    except ValueError:
-        value = math.nan
-    if name not in NAMES or not value >= 0:
-        raise EvaluationError(
-            f"--fail-if-worse {text!r}: expected METRIC or METRIC=TOLERANCE, "
-            f"METRIC one of {', '.join(NAMES)}"
-        )
-    return name, value
 
 
 def _scores(path: Path, truth: Path | None) -> Scores:

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.console import FAILED, check_targets, counting, err, out, stop, tell_names
+from pipeline.cli.console import (
+    FAILED,
+    check_targets,
+    counting,
+    err,
+    out,
+    plainly,
+    stop,
+    tell_names,
+)
 from pipeline.errors import ConfigError, EyecutError
 
 if TYPE_CHECKING:
+    from pipeline.config import Config
     from pipeline.evaluation import Report
     from pipeline.evaluation.judge import Watch
 
@@ -29,15 +39,26 @@ def evaluate(
         Path | None,
         typer.Argument(
             metavar="[PRED]",
-            help="A folder of masks, or the OUTPUT of a run. Without it the photos of TRUTH are "
-            "cut out now: with the detector's and with the truth's boxes, with and without finish.",
+            help="A folder of masks, or the OUTPUT of a run.",
+        ),
+    ] = None,
+    columns: Annotated[
+        bool | None,
+        typer.Option(
+            "--columns/--no-columns",
+            help="Also cut the photos of TRUTH out now: with the detector's and with the truth's "
+            "boxes, with and without finish. Done unless PRED is a folder of another origin.",
         ),
     ] = None,
     config: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Without PRED: a preset or a YAML file.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="For the columns: a preset or a YAML file. If not said, what PRED was run with.",
+        ),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Without PRED: a key.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For the columns: a key.")
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")
@@ -64,12 +85,7 @@ def evaluate(
     try:
         rules = [parse_rule(text) for text in fail_below or []]
         check_targets((json_file, page), (truth, pred))
-        if pred is not None:
-            if config is not None or set_:
-                raise ConfigError("--config and --set are for an evaluation without PRED")
-            reports = _of_masks(truth, pred, worst)
-        else:
-            reports = _of_stages(truth, config or "default", set_ or [], worst)
+        reports = _reports(truth, pred, _config(truth, pred, columns, config, set_ or []), worst)
         report = next(iter(reports.values()))
         _tell(report, reports)
         if json_file is not None:
@@ -86,25 +102,51 @@ def evaluate(
         raise typer.Exit(FAILED)
 
 
-def _of_masks(truth: Path, pred: Path, watch: Watch | None) -> dict[str, Report]:
-    from pipeline.evaluation import evaluate as score_masks
-
-    with counting() as progress:
-        return {"masks": score_masks(truth, pred, progress=progress, watch=watch)}
-
-
-def _of_stages(
-    truth: Path, name: str, overrides: list[str], watch: Watch | None
-) -> dict[str, Report]:
-    from pipeline import flow
+def _config(
+    truth: Path, pred: Path | None, columns: bool | None, name: str | None, overrides: list[str]
+) -> Config | None:
+    """The configuration of the columns; None for the default, and with `pred` for none."""
     from pipeline.config import load_config
+    from pipeline.evaluation.judge import photos_of
+    from pipeline.evaluation.origin import config_of
+    from pipeline.evaluation.readers import find_truth
+
+    if columns is False and (pred is None or name is not None or overrides):
+        raise ConfigError("--no-columns needs PRED, and neither --config nor --set")
+    if name is not None or overrides:
+        return load_config(name or "default", overrides)
+    if pred is None or columns is False:
+        return None
+    try:
+        found = config_of(pred)
+        if found is None:
+            return load_config() if columns else None
+        photos_of(find_truth(truth), truth)
+    except EyecutError as error:
+        if columns:
+            raise
+        out.print(plainly(f"as delivered alone: {error}"), soft_wrap=True)
+        return None
+    return found
+
+
+def _reports(
+    truth: Path, pred: Path | None, config: Config | None, watch: Watch | None
+) -> dict[str, Report]:
+    """By column, that of `pred` first."""
+    from pipeline.config import load_config
+    from pipeline.evaluation import evaluate as score_masks
     from pipeline.evaluation import evaluate_flow
 
-    told = load_config(name, overrides)
+    if pred is not None and config is None:
+        with counting() as progress:
+            return {"masks": score_masks(truth, pred, progress=progress, watch=watch)}
+    from pipeline import flow
+
     with err.status("Loading the networks"):
-        stages = flow.build(told)
+        stages = flow.build(config or load_config())
     with counting() as progress:
-        return evaluate_flow(truth, stages, progress=progress, watch=watch)
+        return evaluate_flow(truth, stages, pred, progress=progress, watch=watch)
 
 
 def _titled(reports: Mapping[str, Report]) -> dict[str, Report]:

@@ -3,7 +3,8 @@
 from pipeline.evaluation.judge import evaluate, evaluate_flow
 from pipeline.evaluation.measures import MEASURES, measure
 from pipeline.evaluation.metrics import METRICS, score
-from pipeline.evaluation.result import Report, Row, Rule, parse_rule
+from pipeline.evaluation.result import Report, Row
+from pipeline.evaluation.rules import Rule, parse_rule
 
 __all__ = [
     "MEASURES",

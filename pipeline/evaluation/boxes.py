@@ -19,26 +19,16 @@ BOX_MEASURES: tuple[Measure, ...] = (
         "AP50-95", "AP50-95", "higher", "share", "Average precision of the boxes, IoU 0.5 to 0.95."
     ),
     Measure("recall", "Recall", "higher", "share", "Share of the glasses that a box finds."),
-    Measure(
-        "recall_narrow",
-        "Recall, narrow",
-        "higher",
-        "share",
-        "The same, under 25 % of the photo's width.",
-    ),
-    Measure(
-        "recall_middle",
-        "Recall, middle",
-        "higher",
-        "share",
-        "The same, 25 to 65 % of the photo's width.",
-    ),
-    Measure(
-        "recall_wide",
-        "Recall, wide",
-        "higher",
-        "share",
-        "The same, from 65 % of the photo's width.",
+    *(
+        Measure(
+            f"{name}_{width}", f"{name[0].upper()}{name[1:]}, {width}", "higher", "share", label
+        )
+        for width, label in (
+            ("narrow", "The same, under 25 % of the photo's width."),
+            ("middle", "The same, 25 to 65 % of the photo's width."),
+            ("wide", "The same, from 65 % of the photo's width."),
+        )
+        for name in ("AP50", "AP50-95", "recall")
     ),
 )
 
@@ -52,8 +42,8 @@ def box_figures(
 
     ``AP50`` and ``AP50-95``: average precision at IoU 0.5, and its mean over IoU 0.5 to 0.95 by
     0.05 (Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014). ``recall``: share of
-    the true boxes that a found box, taken once, answers with IoU >= 0.5; also by the share of the
-    photo's width that they fill.
+    the true boxes that a found box, taken once, answers with IoU >= 0.5. All of them also by the
+    share of the photo's width that the boxes fill.
 
     Args:
         truths: float32 (N, 4) a photo, x0 y0 x1 y1 in pixels.
@@ -74,11 +64,12 @@ def box_figures(
     answers = [_detections(n, *pair) for n, pair in enumerate(found)]
     precision = average_precision(labelled, answers, sizes, (EYEGLASSES,))
     recall = at_confidence(labelled, answers, sizes, 0.0)["recall"]
-    return {
+    figures = {
         **{name: by_class["mean"] for name, by_class in precision.items()},
         "recall": recall.pop("all"),
         **{f"recall_{name}": value for name, value in recall.items()},
     }
+    return {measure.name: figures[measure.name] for measure in BOX_MEASURES}
 
 
 def _detections(photo: int, boxes: Floats, scores: Floats) -> Detections:

@@ -16,8 +16,11 @@ from pipeline.evaluation.truth import Prediction
 from pipeline.flow import Flow, confirmed
 from pipeline.types import Floats, Masks, Photo
 
+DELIVERED = "delivered"
+"""What lies in the folder of predictions, where there is one beside the answers of now."""
 COLUMNS = ("detector", "truth", "detector raw", "truth raw")
 LABELS = {
+    DELIVERED: "as delivered",
     "detector": "detector's boxes, finished",
     "truth": "truth's boxes, finished",
     "detector raw": "detector's boxes, no finish",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import EvaluationError
-from pipeline.evaluation.result import LOWER, NAMES, Rule
+from pipeline.evaluation.rules import LOWER, NAMES, Rule
 from pipeline.evaluation.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:

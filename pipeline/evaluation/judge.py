@@ -136,6 +136,7 @@ def evaluate(
 def evaluate_flow(
     truth: Path | str,
     flow: Flow,
+    pred: Path | str | None = None,
     *,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -143,33 +144,58 @@ def evaluate_flow(
     """Score what the stages answer for the photos of a data set, a report for each column of
     `pipeline.evaluation.columns`; `watch` is handed the photos of the first.
 
+    Args:
+        truth, progress: as for `evaluate`.
+        flow: the stages.
+        pred: predictions as for `evaluate`; they are the first column, `DELIVERED`, then.
+
     Raises:
         EvaluationError: as `evaluate`, or the data set has no photos.
     """
-    from pipeline.evaluation.columns import COLUMNS, answers
+    from pipeline.evaluation.columns import COLUMNS, DELIVERED, answers
 
     truth = Path(truth)
     truths = find_truth(truth)
-    photos = [one.photo for one in truths if one.photo is not None]
-    if len(photos) < len(truths):
-        lonely = next(one.name for one in truths if one.photo is None)
-        raise EvaluationError(f"{truth}: no photo beside the truth of {lonely}; name PRED")
-    gathered = {column: _Sum() for column in COLUMNS}
+    photos = photos_of(truths, truth)
+    told = None if pred is None else find_predictions(Path(pred), [one.name for one in truths])
+    gathered = {column: _Sum() for column in (*(() if told is None else (DELIVERED,)), *COLUMNS)}
+    first = next(iter(gathered))
     for done, (one, path) in enumerate(zip(truths, photos, strict=True), start=1):
         want, photo = one.read(), _read(path)
         properties = _properties(photo.rgb, want)
+        have = {} if told is None else {DELIVERED: _delivered(told, one, want)}
         try:
-            predictions = answers(flow, photo, want.boxes)
+            have |= {name: (it, True) for name, it in answers(flow, photo, want.boxes).items()}
         except EyecutError as error:
             raise EvaluationError(f"{path}: {error}") from error
-        for column, have in predictions.items():
-            judged = judge(one, want, have, rgb=photo.rgb, properties=properties)
+        for column, (prediction, found) in have.items():
+            judged = judge(one, want, prediction, found=found, rgb=photo.rgb, properties=properties)
             gathered[column].add(judged)
-            if watch is not None and column == COLUMNS[0]:
+            if watch is not None and column == first:
                 watch(judged)
         if progress is not None:
             progress(done, len(truths))
-    return {column: one.report(truth) for column, one in gathered.items()}
+    unexpected = () if told is None else told.unexpected
+    return {
+        column: one.report(truth, unexpected if column == DELIVERED else ())
+        for column, one in gathered.items()
+    }
+
+
+def photos_of(truths: Iterable[Truth], place: Path) -> list[Path]:
+    """The photo beside each truth of the data set at `place`.
+
+    Raises:
+        EvaluationError: there is none; names the first without.
+    """
+    photos = []
+    for one in truths:
+        if one.photo is None:
+            raise EvaluationError(
+                f"{place}: no photo beside the truth of {one.name}; name PRED, and no columns"
+            )
+        photos.append(one.photo)
+    return photos
 
 
 def judge(
@@ -192,14 +218,17 @@ def judge(
 
 def _judge_file(truth: Truth, predictions: Predictions, photos: bool) -> Judged:
     want = truth.read()
-    height, width = want.glasses.shape
-    have = predictions.read(truth.name, (height, width))
-    found = have is not None
-    if have is None:
-        have = Prediction(np.zeros_like(want.glasses))
+    have, found = _delivered(predictions, truth, want)
     rgb = _read(truth.photo).rgb if photos and truth.photo is not None else None
     properties = _properties(rgb, want)
     return judge(truth, want, have, found=found, rgb=rgb, properties=properties)
+
+
+def _delivered(predictions: Predictions, truth: Truth, want: TruthMasks) -> tuple[Prediction, bool]:
+    """What lies there for a photo, an empty mask where there is nothing, and whether it does."""
+    height, width = want.glasses.shape
+    have = predictions.read(truth.name, (height, width))
+    return have or Prediction(np.zeros_like(want.glasses)), have is not None
 
 
 def _properties(rgb: Bytes | None, want: TruthMasks) -> dict[str, float]:

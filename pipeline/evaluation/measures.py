@@ -59,10 +59,10 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "boundary",
-        "Boundary IoU, 0.5 %",
+        "Boundary IoU, 0.5\N{NO-BREAK SPACE}%",
         "higher",
         "share",
-        "Overlap along the edges, in a band of 0.5 %.",
+        "Overlap along the edges, in a band of 0.5\N{NO-BREAK SPACE}%.",
     ),
     Measure(
         "thin", "Thin parts", "higher", "share", "Share of the truth's thin parts that is kept."
@@ -80,14 +80,14 @@ MEASURES: tuple[Measure, ...] = (
     Measure("recall", "Recall", "higher", "share", "Share of the glasses that is in the mask."),
     Measure(
         "boundary_iou",
-        "Boundary IoU, 2 %",
+        "Boundary IoU, 2\N{NO-BREAK SPACE}%",
         "higher",
         "share",
-        "Overlap along the edges, in a band of 2 %.",
+        "Overlap along the edges, in a band of 2\N{NO-BREAK SPACE}%.",
     ),
     Measure(
         "boundary_f",
-        "Boundary F, 2 px",
+        "Boundary F, 2\N{NO-BREAK SPACE}px",
         "higher",
         "share",
         "Share of the contours that lie on each other.",

@@ -1,4 +1,4 @@
-"""The result of an evaluation: figures of every photo, what they add up to, and rules to keep."""
+"""The result of an evaluation: figures of every photo, and what they add up to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import EvaluationError, ValidationError
-from pipeline.evaluation.measures import MEASURES
 from pipeline.evaluation.metrics import METRICS
+from pipeline.evaluation.rules import LOWER, NAMES, Rule
 from pipeline.evaluation.statistics import (
     Breakdown,
     Interval,
@@ -24,10 +24,7 @@ from pipeline.evaluation.statistics import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WORST = "min:"
 _MAIN = "iou"
-NAMES = tuple(measure.name for measure in MEASURES)
-LOWER = frozenset(measure.name for measure in MEASURES if measure.better == "lower")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +46,6 @@ class Row:
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, float] = field(default_factory=dict)
     quality: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A figure that must be reached: the mean of `metric`, or its worst."""
-
-    metric: str
-    least: float
-    worst: bool = False
-
-    def __str__(self) -> str:
-        return f"{_WORST if self.worst else ''}{self.metric}={self.least:g}"
 
 
 @dataclass(frozen=True)  # no slots: the intervals are kept, for 40,000 photos take a while
@@ -214,28 +199,6 @@ def columns_table(reports: Mapping[str, Report]) -> Table:
     for name, report in reports.items():
         table.add_row(name, *_cells(report.mean))
     return table
-
-
-def parse_rule(text: str, *, worst: bool = True) -> Rule:
-    """Read ``METRIC=VALUE``, of the mean, or, if `worst`, ``min:METRIC=VALUE``, of the worst photo.
-
-    Raises:
-        EvaluationError: no such metric, or the value is not a number in [0, 1].
-    """
-    key, equals, number = text.partition("=")
-    metric = key.strip().removeprefix(_WORST) if worst else key.strip()
-    if not equals or metric not in METRICS:
-        forms = "METRIC=VALUE or min:METRIC=VALUE" if worst else "METRIC=VALUE"
-        raise EvaluationError(
-            f"--fail-below {text!r}: expected {forms}, METRIC one of {', '.join(METRICS)}"
-        )
-    try:
-        least = float(number)
-    except ValueError:
-        least = math.nan
-    if not 0 <= least <= 1:
-        raise EvaluationError(f"--fail-below {text!r}: {number!r} is not a number from 0 to 1")
-    return Rule(metric, least, worst=key.strip().startswith(_WORST))
 
 
 def _plain(row: Row) -> dict[str, Any]:

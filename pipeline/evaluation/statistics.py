@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
 
 LEVEL = 0.95
 RESAMPLES = 2000
 _SEED = 0
+Doubles = NDArray[np.float64]
 _BATCH = 4_000_000  # values drawn at a time, so that memory does not grow with the photos
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and how far luck of the draw could have moved it.
+    """A mean, or a ratio, and how far luck of the draw could have moved it.
 
     Attributes:
         mean: over `count` photos.
@@ -56,30 +58,44 @@ class Breakdown:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """The mean with its percentile bootstrap interval (Efron, "Bootstrap Methods: Another Look at
-    the Jackknife", 1979), photos drawn with return. The same values give the same interval.
+    """The mean with its interval, see `ratio_interval`.
 
     Raises:
         ValidationError: there is no value, or one is not finite.
     """
-    from scipy.stats import bootstrap
+    return ratio_interval(values, np.ones(len(values)))
 
-    data = np.asarray(values, np.float64)
-    if data.ndim != 1 or not len(data) or not np.isfinite(data).all():
-        raise ValidationError("an interval needs at least one value, all of them finite")
-    mean = float(data.mean())
-    if len(data) == 1 or np.ptp(data) == 0:
-        return Interval(mean, mean, mean, len(data))
-    found = bootstrap(
-        (data,),
-        np.mean,
-        confidence_level=LEVEL,
-        n_resamples=RESAMPLES,
-        batch=max(1, _BATCH // len(data)),
-        method="percentile",
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), len(data))
+
+def ratio_interval(parts: Sequence[float] | Doubles, wholes: Sequence[float] | Doubles) -> Interval:
+    """sum(parts) / sum(wholes) over photos with its percentile bootstrap interval (Efron,
+    "Bootstrap Methods: Another Look at the Jackknife", 1979), photos drawn with return. The same
+    numbers give the same interval, and as many photos the same draws.
+
+    Args:
+        parts, wholes: (N,) a photo each, for instance pairs found and pairs there are; wholes are
+            above 0.
+
+    Raises:
+        ValidationError: there is no photo, or a number is not as it should be.
+    """
+    part, whole = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    numbers = part.ndim == 1 and part.shape == whole.shape and len(part) > 0
+    if not numbers or not np.isfinite(part).all() or not (np.isfinite(whole) & (whole > 0)).all():
+        raise ValidationError(
+            "an interval needs at least one value, all of them finite, and wholes above 0"
+        )
+    mean = float(part.sum() / whole.sum())
+    if np.ptp(part / whole) == 0:
+        return Interval(mean, mean, mean, len(part))
+    rng = np.random.default_rng(_SEED)
+    rows = max(1, _BATCH // len(part))
+    drawn = []
+    for start in range(0, RESAMPLES, rows):
+        chosen = rng.integers(len(part), size=(min(rows, RESAMPLES - start), len(part)))
+        drawn.append(part[chosen].sum(axis=1) / whole[chosen].sum(axis=1))
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(np.concatenate(drawn), (tail, 100 - tail))
+    return Interval(mean, float(low), float(high), len(part))
 
 
 def by_tag(tags: Sequence[Mapping[str, str]], values: Sequence[float]) -> list[Breakdown]:

@@ -29,8 +29,8 @@ class SegmenterSettings(Protocol):
     Adapters also read, where there: `margin` (of the box's longer side around it, 0.15),
     `two_pass` (ask again with the first mask, False), and for the compact model `smallest` and
     `largest` (sides of its input in pixels, 512 and 1024), `coarse` (side of a first look
-    whose mask guides the second, 320, or None) and `mirror` (take the mean with the mirrored
-    crop's answer, False).
+    whose mask guides the second, 320, or None), `mirror` (take the mean with the mirrored
+    crop's answer, False) and `batch` (crops of one photo in one pass, 1).
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -165,42 +166,62 @@ class CompactModel:
 
     def answer(self, image: NDArray[np.uint8], prompt: CropPrompt) -> Answer:
         """Glasses and lenses of one prompt; see `CropModel`."""
-        logits, quality = self._look(image, prompt)
+        return self.answer_all([image], [prompt])[0]
+
+    def answer_all(
+        self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[CropPrompt]
+    ) -> list[Answer]:
+        """Glasses and lenses of several prompts in one pass; see `BatchModel`."""
+        logits, quality = self._look(images, prompts)
         if self.mirror:
-            again, second = self._look(image[:, ::-1], _mirrored(prompt, len(image)))
+            mirrored = [image[:, ::-1] for image in images]
+            again, second = self._look(mirrored, [_mirrored(p, len(images[0])) for p in prompts])
             logits = (logits + again[..., ::-1]) / np.float32(2)
             quality = (quality + second) / np.float32(2)
-        return Answer(logits[GLASSES], logits[LENS], float(quality[GLASSES]))
+        return [
+            Answer(one[GLASSES], one[LENS], float(expected[GLASSES]))
+            for one, expected in zip(logits, quality, strict=True)
+        ]
 
     def _look(
-        self, image: NDArray[np.uint8], prompt: CropPrompt
+        self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[CropPrompt]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if self.coarse and self.coarse < len(image):
+        if self.coarse and self.coarse < len(images[0]):
             size = (self.coarse, self.coarse)
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-            first, _ = self._ask(np.asarray(small, np.uint8), _resized(prompt, self.coarse, image))
-            prior = np.clip(first[GLASSES] / (2 * PRIOR_LIMIT) + 0.5, 0, 1).astype(np.float32)
-            prompt = replace(prompt, prior=prior)
-        return self._ask(image, prompt)
+            small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
+            first, _ = self._ask(
+                [np.asarray(one, np.uint8) for one in small],
+                [_resized(prompt, self.coarse, images[0]) for prompt in prompts],
+            )
+            priors = np.clip(first[:, GLASSES] / (2 * PRIOR_LIMIT) + 0.5, 0, 1).astype(np.float32)
+            prompts = [replace(p, prior=prior) for p, prior in zip(prompts, priors, strict=True)]
+        return self._ask(images, prompts)
 
     def _ask(
-        self, image: NDArray[np.uint8], prompt: CropPrompt
+        self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[CropPrompt]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (4, S, S) and quality (4,) of all masks."""
+        """Logits (B, 4, S, S) and quality (B, 4) of all masks, for square crops of one side."""
         predictor = self.predictor
         device = predictor.device
+
+        def stacked(arrays: Sequence[NDArray[Any] | None]) -> Tensor | None:
+            known = [array for array in arrays if array is not None]
+            return torch.from_numpy(np.stack(known)).to(device) if known else None
+
         with torch.inference_mode():
-            predictor.set_image(image, size=image.shape[0])
-            points = torch.from_numpy(prompt.points).to(device)[None]
-            labels = torch.from_numpy(prompt.labels).to(device)[None]
-            boxes = None if prompt.box is None else torch.from_numpy(prompt.box).to(device)[None]
-            prior = None
-            if prompt.prior is not None:
-                prior = torch.from_numpy(prompt.prior).to(device)[None, None]
-                prior = (prior - 0.5) * (2 * PRIOR_LIMIT)
-            logits, quality = predictor.predict_all(points, labels, boxes, prior)
+            crops = np.stack([image.transpose(2, 0, 1) for image in images])
+            predictor.set_torch_image(torch.from_numpy(crops).to(device), images[0].shape[:2])
+            prior = stacked([prompt.prior for prompt in prompts])
+            if prior is not None:
+                prior = (prior[:, None] - 0.5) * (2 * PRIOR_LIMIT)
+            logits, quality = predictor.predict_all(
+                stacked([prompt.points for prompt in prompts]),
+                stacked([prompt.labels for prompt in prompts]),
+                stacked([prompt.box for prompt in prompts]),
+                prior,
+            )
             predictor.reset_image()
-            return logits[0].float().cpu().numpy(), quality[0].float().cpu().numpy()
+            return logits.float().cpu().numpy(), quality.float().cpu().numpy()
 
 
 def _resized(prompt: CropPrompt, size: int, image: NDArray[np.uint8]) -> CropPrompt:
@@ -240,5 +261,8 @@ def build(config: Any) -> WindowedSegmenter:
         getattr(config, "mirror", False),
     )
     return WindowedSegmenter(
-        model, getattr(config, "margin", 0.15), getattr(config, "two_pass", False)
+        model,
+        getattr(config, "margin", 0.15),
+        getattr(config, "two_pass", False),
+        getattr(config, "batch", 1),
     )

@@ -5,9 +5,10 @@ The adapters differ only in their `CropModel`: what answers one prompt within on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -69,6 +70,26 @@ class CropModel(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchModel(CropModel, Protocol):
+    """Answers several prompts in one pass as well."""
+
+    def answer_all(self, images: Sequence[Bytes], prompts: Sequence[CropPrompt]) -> list[Answer]:
+        """As `answer`, for crops of one side; the prompts have the same parts, see `_alike`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is asked first of one prompt: `prompt` in the pixels of `window` at `size`."""
+
+    number: int
+    box: Floats | None
+    window: Window
+    size: int
+    prompt: CropPrompt
+
+
 class WindowedSegmenter:
     """A `Segmenter` out of a `CropModel`.
 
@@ -76,12 +97,16 @@ class WindowedSegmenter:
         model: answers within crops.
         margin: of the box's longer side, on each side of the crop.
         two_pass: ask again with the first mask as prior, in the window around it.
+        batch: most crops of one photo in one pass, where `model` is a `BatchModel`.
     """
 
-    def __init__(self, model: CropModel, margin: float = 0.15, two_pass: bool = False) -> None:
+    def __init__(
+        self, model: CropModel, margin: float = 0.15, two_pass: bool = False, batch: int = 1
+    ) -> None:
         self.model = model
         self.margin = margin
         self.two_pass = two_pass
+        self.batch = batch
 
     def segment(self, photo: Photo, prompts: Sequence[Prompt]) -> Masks:
         """Return one mask for each prompt, in the order of the prompts.
@@ -94,16 +119,11 @@ class WindowedSegmenter:
         masks = np.zeros((len(prompts), *photo.size), np.bool_)
         lenses: Bools | None = None
         quality = np.zeros(len(prompts), np.float32)
-        for i, prompt in enumerate(prompts):
-            if prompt.mask is not None and prompt.mask.shape != photo.size:
-                raise ValidationError(
-                    f"{photo.key}: prompt {i} has a mask of {prompt.mask.shape}, "
-                    f"the photo is {photo.size}"
-                )
-            found = self._one(photo, prompt)
-            if found is None:
-                continue
-            answer, window = found
+        looks = (self._first(photo, prompt, i) for i, prompt in enumerate(prompts))
+        for look, first in self._answered(photo, [one for one in looks if one is not None]):
+            i, answer, window = look.number, first, look.window
+            if look.box is None or self.two_pass:  # points have shown where it is: look closely
+                answer, window = self._again(photo, prompts[i], look.box, first, window)
             masks[i] = paste(answer.glasses, window, photo.size)
             quality[i] = np.clip(np.nan_to_num(answer.quality), 0, 1)
             if answer.lens is not None:
@@ -113,23 +133,38 @@ class WindowedSegmenter:
                 lenses[i] &= masks[i]
         return Masks(masks, quality, lenses)
 
-    def _one(self, photo: Photo, prompt: Prompt) -> tuple[Answer, Window] | None:
-        """The answer to one prompt and the window that it covers."""
+    def _first(self, photo: Photo, prompt: Prompt, number: int) -> _Look | None:
+        """The first look at what a prompt means; None where its box lies outside the photo."""
+        if prompt.mask is not None and prompt.mask.shape != photo.size:
+            raise ValidationError(
+                f"{photo.key}: prompt {number} has a mask of {prompt.mask.shape}, "
+                f"the photo is {photo.size}"
+            )
         box = prompt.box
-        if box is not None:
-            high = np.array([photo.width, photo.height] * 2, np.float32)
-            box = np.clip(box, 0, high)
-            if box[2] - box[0] < 1 or box[3] - box[1] < 1:
-                return None
-            window = window_around(box, photo.size, self.margin)
-        else:
-            window = whole_photo(photo.size)
-        answer = self._ask(photo, prompt, box, window, prompt.mask)
-        if box is None:  # now that points have shown where it is, look closely
-            return self._again(photo, prompt, None, answer, window)
-        if self.two_pass:
-            return self._again(photo, prompt, box, answer, window)
-        return answer, window
+        if box is None:
+            return self._look(prompt, None, whole_photo(photo.size), prompt.mask, number)
+        high = np.array([photo.width, photo.height] * 2, np.float32)
+        box = np.clip(box, 0, high)
+        if box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            return None
+        window = window_around(box, photo.size, self.margin)
+        return self._look(prompt, box, window, prompt.mask, number)
+
+    def _answered(self, photo: Photo, looks: Sequence[_Look]) -> Iterator[tuple[_Look, Answer]]:
+        """Each look with its answer, those that are alike in passes of up to `batch`."""
+        model = self.model
+        if self.batch == 1 or not isinstance(model, BatchModel):
+            yield from ((look, self._ask(photo, look)) for look in looks)
+            return
+        groups: dict[Hashable, list[_Look]] = defaultdict(list)
+        for look in looks:
+            groups[_alike(look)].append(look)
+        for group in groups.values():
+            for start in range(0, len(group), self.batch):
+                part = group[start : start + self.batch]
+                crops = [extract(photo.rgb, look.window, look.size) for look in part]
+                answers = model.answer_all(crops, [look.prompt for look in part])
+                yield from zip(part, answers, strict=True)
 
     def _again(
         self, photo: Photo, prompt: Prompt, box: Floats | None, answer: Answer, window: Window
@@ -144,11 +179,20 @@ class WindowedSegmenter:
         closer = window_around(found, photo.size, self.margin)
         if box is None and closer.side > 0.8 * window.side:
             return answer, window
-        return self._ask(photo, prompt, found if box is None else box, closer, mask), closer
+        look = self._look(prompt, found if box is None else box, closer, mask)
+        return self._ask(photo, look), closer
 
-    def _ask(
-        self, photo: Photo, prompt: Prompt, box: Floats | None, window: Window, prior: Bools | None
-    ) -> Answer:
+    def _ask(self, photo: Photo, look: _Look) -> Answer:
+        return self.model.answer(extract(photo.rgb, look.window, look.size), look.prompt)
+
+    def _look(
+        self,
+        prompt: Prompt,
+        box: Floats | None,
+        window: Window,
+        prior: Bools | None,
+        number: int = 0,
+    ) -> _Look:
         size = input_size(window.side, smallest=self.model.smallest, largest=self.model.largest)
         points = np.zeros((0, 2), np.float32)
         labels = np.zeros(0, np.int64)
@@ -162,7 +206,13 @@ class WindowedSegmenter:
             labels,
             None if prior is None else extract_mask(prior, window, size),
         )
-        return self.model.answer(extract(photo.rgb, window, size), within)
+        return _Look(number, box, window, size, within)
+
+
+def _alike(look: _Look) -> Hashable:
+    """What looks must have in common to be answered in one pass."""
+    told = look.prompt
+    return look.size, len(told.points), told.box is None, told.prior is None
 
 
 def _similar(a: Floats, b: Floats) -> bool:

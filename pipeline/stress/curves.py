@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.evaluation.statistics import Doubles, ratio_interval
 from pipeline.stress.changes import Change
 from pipeline.stress.points import UNCHANGED, Point
 
-DRAWS = 2000
 DETECTOR, TRUTH, FOUND = "detector", "truth", "found"
 LABELS = {
     DETECTOR: "IoU, detector's boxes",
@@ -19,8 +18,6 @@ LABELS = {
     FOUND: "pairs found",
 }
 """The columns that tables and plots show; JSON has those without finish, too."""
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,11 @@ class Curve:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
+    def starts_below(self, floor: float) -> bool:
+        """Say whether the curve is under `floor` at the neutral strength already."""
+        unchanged = dict(zip(self.strengths, self.mean, strict=True)).get(self.change.neutral)
+        return unchanged is not None and unchanged < floor
+
     def falls_below(self, floor: float) -> tuple[float | None, float | None]:
         """Return where the curve first falls under `floor`, towards lower and higher strengths.
 
@@ -59,8 +61,8 @@ class Curve:
 def curves_of(points: Sequence[Point], changes: Sequence[Change]) -> list[Curve]:
     """Return for every change a curve of each IoU column and of the share of pairs found.
 
-    Intervals are percentile bootstraps over photos (Efron & Tibshirani, "An Introduction to the
-    Bootstrap", 1993, chapter 13), 2,000 draws, the same ones for every strength.
+    Intervals are those of `ratio_interval`, with the same draws for every strength that has the
+    same number of photos.
     """
     by_place: dict[tuple[str, float], list[Point]] = {}
     for point in points:
@@ -71,14 +73,6 @@ def curves_of(points: Sequence[Point], changes: Sequence[Change]) -> list[Curve]
         for column in (*_columns(points), FOUND)
         if (curve := _curve(by_place, change, column))
     ]
-
-
-def interval(parts: Doubles, wholes: Doubles, draws: int = DRAWS) -> tuple[float, float]:
-    """Return the 95 % interval of sum(parts) / sum(wholes), both (N,), over drawn photos."""
-    chosen = np.random.default_rng(0).integers(len(parts), size=(draws, len(parts)))
-    ratios = parts[chosen].sum(axis=1) / wholes[chosen].sum(axis=1)
-    low, high = np.percentile(ratios, (2.5, 97.5))
-    return float(low), float(high)
 
 
 def _columns(points: Sequence[Point]) -> list[str]:
@@ -109,7 +103,8 @@ def _figure(points: Sequence[Point], column: str) -> tuple[float, float, float]:
     else:
         parts = np.array([point.iou[column] for point in points], float)
         wholes = np.ones(len(parts))
-    return float(parts.sum() / wholes.sum()), *interval(parts, wholes)
+    found = ratio_interval(parts, wholes)
+    return found.mean, found.low, found.high
 
 
 def _first_below(x: Doubles, y: Doubles, floor: float) -> float | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+FROM_THE_START = "from the start"
 CURVES = "Every curve:"
 """What the tables of the single curves follow in Markdown."""
 
@@ -82,6 +83,7 @@ class StressReport:
                 low, high = curve.falls_below(self.floor)
                 columns[curve.column] = {
                     **{name: figures[name] for name in ("strengths", "mean", "low", "high")},
+                    "starts_below": curve.starts_below(self.floor),
                     "falls_below": {"down": low, "up": high},
                 }
         return {
@@ -97,7 +99,8 @@ class StressReport:
             f"{self.photos} photos; means over photos (of pairs found: over pairs) with their "
             "95 % bootstrap intervals.",
             f"Where the curves first fall under {self.floor:g}, going from the unchanged photo "
-            "towards lower and higher strengths (– where they do not):",
+            f"towards lower and higher strengths (– where they do not, “{FROM_THE_START}” where "
+            "the unchanged photo is under it already):",
             markdown_table(*self._falls()),
             CURVES,
         ]
@@ -133,10 +136,14 @@ class StressReport:
     def _falls(self) -> tuple[list[str], list[list[str]]]:
         rows = []
         for change in self.changes:
-            ends = [curve.falls_below(self.floor) for curve in self.shown(change)]
-            cells = [" / ".join(_strength(end) for end in pair) for pair in ends]
+            cells = [self._fall(curve) for curve in self.shown(change)]
             rows.append([change.name, change.unit, *cells])
         return ["change", "unit", *LABELS.values()], rows
+
+    def _fall(self, curve: Curve) -> str:
+        if curve.starts_below(self.floor):
+            return FROM_THE_START
+        return " / ".join(_strength(end) for end in curve.falls_below(self.floor))
 
     def _plot(self, change: Change) -> str:
         from pipeline.report.plots import Series, curves_svg

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline.benchmark.batches import Batched
 from pipeline.benchmark.case import STAGES, Case, Outcome, Spread, apart, enlarged
-from pipeline.benchmark.rivals import ONNX_SIDE, Rival, onnx
+from pipeline.benchmark.models import Timed, random_checkpoint
+from pipeline.benchmark.rivals import Rival
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.images import write_image
+from pipeline.types import Prompt
 from scripts_under_test import script
-from toys import draw_toy
+from toys import FakeSegmenter, draw_toy
 
 CASE = Case(Path("somewhere/photo.jpg"), runs=3)
 
@@ -26,7 +27,7 @@ CASE = Case(Path("somewhere/photo.jpg"), runs=3)
 def outcome(seconds: float = 1.0, peak: float = 900.0, pairs: int = 1) -> Outcome:
     spread = {stage: Spread(seconds / 6, 0.1, 0.2) for stage in STAGES}
     total = {"total": Spread(seconds, 0.9, 1.1)}
-    return Outcome(CASE, 4000, 3000, pairs, {**spread, **total}, 0.9, peak)
+    return Outcome(CASE, 4000, 3000, "compact", pairs, 2.5, {**spread, **total}, 0.9, peak)
 
 
 def number_of_process(_: Case) -> tuple[int, str]:
@@ -95,9 +96,51 @@ def test_every_combination_is_a_case(tmp_path: Path) -> None:
         tmp_path, "--megapixels", "1", "4", "--threads", "1", "2", "--photos", "3",
         "--variant", "segmenter.mirror=true",
     )  # fmt: skip
-    found = list(script("benchmark").cases(options))
+    found = list(script("benchmark").cases(options, tmp_path))
     assert len(set(found)) == 8
     assert {case.overrides for case in found} == {(), ("segmenter.mirror=true",)}
+
+
+def test_other_models_are_measured_once_with_the_weights_named_or_random_ones(
+    tmp_path: Path,
+) -> None:
+    models = ("--models", "compact", "vit_b", "mobile_sam=weights/m.pt")
+    options = options_of(tmp_path, "--megapixels", "1", "4", "--photos", "3", "5", *models)
+    first, *_, vit_b, mobile_sam = script("benchmark").cases(options, tmp_path / "made")
+    assert len(list(script("benchmark").cases(options, tmp_path))) == 4 + 1 + 1
+    assert (first.model, first.weights, first.random) == ("compact", "embedded", False)
+    made = str(tmp_path / "made" / "vit_b.pt")
+    assert (vit_b.model, vit_b.weights, vit_b.random) == ("vit_b", made, True)
+    assert (vit_b.megapixels, vit_b.runs) == (1, 3)
+    assert (mobile_sam.weights, mobile_sam.random) == ("weights/m.pt", False)
+    assert vit_b.told[:3] == [
+        "run.threads=2", "segmenter.kind=vit_b", f"segmenter.weights={made}"
+    ]  # fmt: skip
+
+
+def test_every_batch_is_measured_on_every_number_of_threads(tmp_path: Path) -> None:
+    options = options_of(tmp_path, "--threads", "1", "2", "--batch", "1", "4", "--photos", "3", "9")
+    found = list(script("benchmark").batches(options))
+    assert [(c.threads, c.batch, c.runs) for c in found] == [
+        (1, 1, 3), (1, 4, 3), (2, 1, 3), (2, 4, 3)
+    ]  # fmt: skip
+
+
+def test_kinds_that_cannot_be_random_are_told(tmp_path: Path) -> None:
+    for kind in ("sam3", "compact", "no_such"):
+        with pytest.raises(ConfigError, match=f"{kind}.*vit_b"):
+            random_checkpoint(kind, tmp_path / "x.pt")
+
+
+def test_a_model_of_random_weights_takes_its_time_and_hands_on_a_sound_mask() -> None:
+    toy = draw_toy()[0]
+    slow, sound = FakeSegmenter(masks=[toy.mask & False]), FakeSegmenter()
+    timed = Timed(slow, sound)
+    prompts = [Prompt(box=np.float32(toy.box))]
+    answers = [timed.segment(toy.photo(), prompts) for _ in range(3)]
+    assert all(one is answers[0] for one in answers)
+    assert (answers[0].masks[0] == toy.mask).mean() > 0.99
+    assert (len(slow.prompts), len(sound.prompts)) == (3, 1)
 
 
 def test_figures_go_to_json_and_tables_without_the_photos_place(
@@ -105,7 +148,10 @@ def test_figures_go_to_json_and_tables_without_the_photos_place(
 ) -> None:
     module = script("benchmark")
     rival = Rival("GrabCut", CASE, Spread(4.0, 3.0, 5.0), 1000.0)
-    monkeypatch.setattr(module, "measure", lambda _: ([outcome()], [rival]))
+    secret = replace(CASE, model="vit_b", weights="somewhere/random.pt", random=True)
+    other = replace(outcome(), case=secret, model="vit_b")
+    batched = Batched(replace(CASE, batch=4), Spread(0.05, 0.04, 0.06), Spread(1, 1, 1), 800.0)
+    monkeypatch.setattr(module, "measure", lambda _: ([outcome(), other], [batched], [rival]))
     argv = ["--json", str(tmp_path / "a" / "b.json"), "--markdown", str(tmp_path / "b.md")]
     assert module.main([*argv, "--photo", str(tmp_path / "x.jpg")]) == 0
     told: dict[str, Any] = json.loads((tmp_path / "a" / "b.json").read_text())
@@ -113,56 +159,24 @@ def test_figures_go_to_json_and_tables_without_the_photos_place(
     assert told["rivals"][0]["name"] == "GrabCut"
     text = (tmp_path / "b.md").read_text()
     assert "somewhere" not in text + json.dumps(told)
-    assert "| 4000 x 3000 | 2 | 3 | default |" in text and "4.00 (3.00-5.00)" in text
+    assert "| compact | 4000 x 3000 | 2 | 3 | default |" in text and "4.00 (3.00-5.00)" in text
+    assert "| vit_b (random weights) | 4000 x 3000 |" in text
+    assert "| 4 | 2 | 0.050 (0.040-0.060) | 1.000 (1.000-1.000) | 800 MB |" in text
 
 
-class FakeOnnx:
-    """onnxruntime with one model, which wants pictures of 32 x 48."""
-
-    def __init__(self, shapes: list[list[object]]) -> None:
-        self.shapes = shapes
-        self.seen: list[tuple[int, ...]] = []
-        self.SessionOptions = SimpleNamespace
-
-    def InferenceSession(self, path: str, options: Any, providers: list[str]) -> Any:  # noqa: N802
-        assert options.intra_op_num_threads == CASE.threads
-        inputs = [SimpleNamespace(name="x", shape=shape) for shape in self.shapes]
-        return SimpleNamespace(get_inputs=lambda: inputs, run=self.run)
-
-    def run(self, wanted: None, told: dict[str, np.ndarray]) -> None:
-        assert told["x"].dtype == np.float32 and 0 <= told["x"].min() <= told["x"].max() <= 1
-        self.seen.append(told["x"].shape)
-
-
-@pytest.mark.parametrize(
-    ("shape", "seen"),
-    [([1, 3, 32, 48], (1, 3, 32, 48)), (["n", 3, "h", "w"], (1, 3, ONNX_SIDE, ONNX_SIDE))],
-)
-def test_a_named_onnx_model_is_run_at_its_own_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: list[object], seen: tuple[int, ...]
-) -> None:
-    fake = FakeOnnx([shape])
-    monkeypatch.setitem(sys.modules, "onnxruntime", fake)  # type: ignore[arg-type]
-    monkeypatch.setattr("pipeline.benchmark.rivals.bind", lambda threads: None)
-    write_image(tmp_path / "photo.png", draw_toy()[0].rgb)
-    rival = onnx(Path("other.onnx"), replace(CASE, photo=tmp_path / "photo.png"))
-    assert rival.name == "other.onnx" and fake.seen == [seen] * (CASE.runs + 1)
-
-
-def test_what_takes_two_pictures_is_no_background_remover(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = FakeOnnx([[1, 3, 8, 8], [1, 3, 8, 8]])
-    monkeypatch.setitem(sys.modules, "onnxruntime", fake)  # type: ignore[arg-type]
-    monkeypatch.setattr("pipeline.benchmark.rivals.bind", lambda threads: None)
-    with pytest.raises(WeightsError, match=r"two\.onnx"):
-        onnx(Path("two.onnx"), CASE)
-
-
-def test_without_onnxruntime_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ConfigError, match="pip install onnxruntime"):
-        onnx(Path("other.onnx"), CASE)
+@pytest.mark.slow
+def test_the_command_measures_the_flow_and_the_networks_in_batches(tmp_path: Path) -> None:
+    argv = ["--megapixels", "0", "--photos", "1", "--batch", "2", "--set", "output.report=false"]
+    files = ["--json", str(tmp_path / "b.json"), "--markdown", str(tmp_path / "b.md")]
+    assert script("benchmark").main([*argv, *files]) == 0
+    told = json.loads((tmp_path / "b.json").read_text())
+    (case,), (batch,) = told["cases"], told["batches"]
+    assert case["pairs"] == 1 and case["model"] == "compact" and case["load"] > 0
+    assert case["seconds"]["segment"]["median"] > 0 and case["case"]["weights"] == "embedded"
+    assert batch["case"]["batch"] == 2
+    assert 0 < batch["detect"]["low"] <= batch["segment"]["high"] < 60
+    text = (tmp_path / "b.md").read_text()
+    assert "| compact | " in text and "| 2 | 2 | " in text
 
 
 def options_of(folder: Path, *argv: str) -> Any:

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -110,20 +110,108 @@ def direct(truths: list[Boxes], answers: list[Found]) -> tuple[float, float]:
     return float(run.stats[1]), float(run.stats[0])
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
-def test_average_precision_is_that_of_coco(seed: int, photos: int) -> None:
-    rng = np.random.default_rng(seed)
+Sets = tuple[list[Boxes], list[Found]]
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> Sets:
+    """Photos with boxes near the truth, shuffled, false, twice, of one pixel, or none."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def some(count: int) -> Boxes:
-        low = rng.uniform(0, 60, (count, 2))
-        return np.hstack([low, low + rng.uniform(20, 90, (count, 2))]).astype(np.float32)
+        low = rng.uniform(0, 1, (count, 2)) * (160, 60)
+        size = rng.choice([1, 20, 60, 150], (count, 2)) * rng.uniform(0.8, 1.2, (count, 2))
+        return np.hstack([low, np.minimum(low + size, SIZE[::-1])]).astype(np.float32)
 
-    truths = [some(int(rng.integers(1, 4))) for _ in range(photos)]
-    answers = []
-    for truth in truths:
-        moved = truth + rng.normal(0, 4, truth.shape).astype(np.float32)
-        given = np.vstack([moved, some(int(rng.integers(0, 3)))])
-        answers.append((given, rng.permutation(len(given)).astype(np.float32) / len(given)))
-    got = box_figures(truths, answers, [SIZE] * photos)
-    assert (got["AP50"], got["AP50-95"]) == pytest.approx(direct(truths, answers), abs=1e-6)
+    truths, answers = [], []
+    for count in draw(st.lists(st.integers(0, 4), min_size=1, max_size=8)):
+        truth = some(count)
+        high = np.array([*SIZE[::-1], *SIZE[::-1]], np.float32)
+        moved = np.clip(truth + rng.normal(0, 3, truth.shape).astype(np.float32), 0, high)
+        whole = np.array([[0, 0, *SIZE[::-1]]], np.float32)
+        answer = np.vstack([moved, truth[:1], whole, some(2)])[: rng.integers(count + 5)]
+        answer = answer[(answer[:, 2:] - answer[:, :2] > 0.5).all(axis=1)]
+        truths.append(truth)
+        answers.append((answer, rng.permutation(len(answer)).astype(np.float32) / 16))
+    return truths, answers
+
+
+def overlap(a: Boxes, b: Boxes) -> float:
+    (ax, ay, aX, aY), (bx, by, bX, bY) = a.tolist(), b.tolist()
+    both = max(min(aX, bX) - max(ax, bx), 0) * max(min(aY, bY) - max(ay, by), 0)
+    return float(both / ((aX - ax) * (aY - ay) + (bX - bx) * (bY - by) - both))
+
+
+def within(box: Boxes, low: float, high: float) -> bool:
+    return bool(low <= (float(box[2]) - float(box[0])) / SIZE[1] < high)
+
+
+def plain_recall(photos: Sets, low: float, high: float) -> float | None:
+    """Share of the true boxes of `low` to `high` of the width that a box takes."""
+    hits = []
+    for truth, (boxes, scores) in zip(*photos, strict=True):
+        free = list(range(len(truth)))
+        for at in np.argsort(-scores, kind="stable"):
+            fit = [(overlap(boxes[at], truth[i]), i) for i in free]
+            best = max([one for one in fit if one[0] >= 0.5], default=None)
+            if best is not None:
+                free.remove(best[1])
+        hits += [i not in free for i, box in enumerate(truth) if within(box, low, high)]
+    return sum(hits) / len(hits) if hits else None
+
+
+def plain_precision(photos: Sets, least: float, low: float, high: float) -> float | None:
+    """Average precision at IoU `least` of boxes of `low` to `high` of the width.
+
+    COCO's rules written out: the surest box first, each takes the free true box that it overlaps
+    most, one of the width in question before any other; what took another one, or took none and
+    has another width, does not count.
+    """
+    count, rows = 0, []
+    for truth, (boxes, scores) in zip(*photos, strict=True):
+        free = list(range(len(truth)))
+        count += sum(within(box, low, high) for box in truth)
+        for at in np.argsort(-scores, kind="stable"):
+            fit = [(within(truth[i], low, high), overlap(boxes[at], truth[i]), i) for i in free]
+            best = max([one for one in fit if one[1] >= least], default=None)
+            if best is not None:
+                free.remove(best[2])
+            if within(boxes[at], low, high) if best is None else best[0]:
+                rows.append((float(scores[at]), best is not None))
+    if not count:
+        return None
+    right = np.cumsum([hit for _, hit in sorted(rows, key=lambda row: -row[0])])
+    precision = [n / k for k, n in enumerate(right, 1)]
+    points = np.linspace(0, 1, 101)
+    reached = [[p for p, n in zip(precision, right, strict=True) if n / count >= r] for r in points]
+    return float(np.mean([max(one, default=0.0) for one in reached]))
+
+
+@given(sets())
+@example(([boxes()], [found((*WIDE, 0.9))]))
+@example(([boxes(WIDE)], [found()]))
+@example(([boxes(WIDE, WIDE)], [found((*WIDE, 0.5), (*WIDE, 0.4), (*WIDE, 0.3))]))
+@example(([boxes((0, 0, 200, 100))], [found((0, 0, 200, 100, 1.0))]))
+@settings(max_examples=60, deadline=None)
+def test_every_figure_follows_coco_s_rules(photos: Sets) -> None:
+    got = box_figures(*photos, [SIZE] * len(photos[0]))
+    widths = {"": (0, 9), "_narrow": (0, 0.25), "_middle": (0.25, 0.65), "_wide": (0.65, 9)}
+    for name, width in widths.items():
+        at = [plain_precision(photos, t, *width) for t in np.linspace(0.5, 0.95, 10)]
+        want = {
+            "AP50": at[0],
+            "AP50-95": None if at[0] is None else float(np.mean([v or 0 for v in at])),
+            "recall": plain_recall(photos, *width),
+        }
+        for figure, value in want.items():
+            assert got[figure + name] == (None if value is None else pytest.approx(value, abs=1e-6))
+
+
+@given(sets())
+@settings(max_examples=40, deadline=None)
+def test_average_precision_is_that_of_coco(photos: Sets) -> None:
+    got = box_figures(*photos, [SIZE] * len(photos[0]))
+    if not any(map(len, photos[0])):
+        assert got["AP50"] is None
+    elif any(len(answer) for answer, _ in photos[1]):  # pycocotools reads no empty results
+        assert (got["AP50"], got["AP50-95"]) == pytest.approx(direct(*photos), abs=1e-6)

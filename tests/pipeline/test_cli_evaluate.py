@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipeline import cli, flow
+from pipeline import batch, cli, flow
 from pipeline.cli.console import MOST_NAMES
-from pipeline.config import Config
+from pipeline.config import Config, load_config
 from pipeline.errors import WeightsError
 from pipeline.evaluation import MEASURES, METRICS
-from pipeline.evaluation.columns import COLUMNS, LABELS
+from pipeline.evaluation.columns import COLUMNS, DELIVERED, LABELS
 from toys import FakeDetector, FakeSegmenter, draw_toy
 from truth_sets import save, toy_set
 
@@ -172,17 +174,6 @@ def test_files_are_written_also_where_a_rule_is_broken(
 
 
 @pytest.mark.parametrize(
-    "told", [("--config", "default"), ("--set", "detector.size=960"), ("--config", "nothere")]
-)
-def test_a_configuration_is_for_an_evaluation_without_masks(
-    truth: Path, pred: Path, told: tuple[str, str]
-) -> None:
-    result = eyecut(truth, pred, *told)
-    assert result.exit_code == 2
-    assert "without PRED" in result.stderr
-
-
-@pytest.mark.parametrize(
     ("truth_name", "pred_name", "words"),
     [("gone", "pred", "gone"), ("truth", "gone", "gone"), ("pred", "truth", "holds no truth")],
 )
@@ -241,8 +232,9 @@ def test_without_masks_the_stages_answer_in_four_columns(
     result = eyecut(truth, *told)
     assert result.exit_code == 0, result.output
     assert len(built) == 1
-    for label in LABELS.values():
-        assert label in result.stdout
+    for column in COLUMNS:
+        assert LABELS[column] in result.stdout
+    assert LABELS[DELIVERED] not in result.stdout
     assert "boxes: AP50 " in result.stdout
     data = json.loads((tmp_path / "f.json").read_text())
     assert tuple(data["columns"]) == COLUMNS
@@ -313,6 +305,129 @@ def test_missing_weights_have_status_2(truth: Path, monkeypatch: pytest.MonkeyPa
     result = eyecut(truth)
     assert result.exit_code == 2
     assert "/gone/w.pt" in result.stderr
+
+
+# --- with PRED and columns ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def delivered(truth: Path, tmp_path: Path) -> Path:
+    """The OUTPUT of a run over the photos of `truth`, with a setting of its own."""
+    config = load_config("default", ["detector.select=best"])
+    stages = flow.Flow(FakeDetector([(*TOY.box, 0.9, 0)]), FakeSegmenter(), config)
+    batch.run(truth / "photos", tmp_path / "out", config, stages)
+    return tmp_path / "out"
+
+
+def columns_of(result: Result, file: Path) -> dict[str, dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    told: dict[str, dict[str, Any]] = json.loads(file.read_text()).get("columns", {})
+    return told
+
+
+def test_a_run_s_output_is_laid_beside_what_its_configuration_gives_now(
+    truth: Path, delivered: Path, tmp_path: Path, built: list[Config]
+) -> None:
+    for mask in (delivered / "masks").rglob("a.png"):
+        save(mask, HALF)
+    result = eyecut(truth, delivered, "--json", tmp_path / "f.json", "--page", tmp_path / "p.html")
+    found = columns_of(result, tmp_path / "f.json")
+    assert [one.detector.select for one in built] == ["best"]
+    assert tuple(found) == (DELIVERED, *COLUMNS)
+    as_delivered, now = (found[name]["photos"] for name in (DELIVERED, "detector"))
+    assert as_delivered["a"]["iou"] < 0.6 < 0.9 < now["a"]["iou"]
+    for name in METRICS:
+        assert as_delivered["b"][name] == pytest.approx(now["b"][name], abs=0.01)
+    assert json.loads((tmp_path / "f.json").read_text())["photos"] == as_delivered
+    page = html.unescape((tmp_path / "p.html").read_text("utf-8"))
+    assert all(label in result.stdout and label in page for label in LABELS.values())
+
+
+def test_rules_speak_of_what_was_delivered(
+    truth: Path, delivered: Path, built: list[Config]
+) -> None:
+    for mask in (delivered / "masks").rglob("*.png"):
+        save(mask, TOY.mask & False)
+    result = eyecut(truth, delivered, "--fail-below", "iou=0.9")
+    assert result.exit_code == 1
+    assert "mean iou 0.0000 < 0.9" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("told", "sizes"),
+    [
+        ((), []),
+        (("--no-columns",), []),
+        (("--columns",), [352]),
+        (("--config", "default"), [352]),
+        (("--set", "detector.size=960"), [960]),
+    ],
+)
+def test_masks_of_another_origin_have_columns_when_asked_for(
+    truth: Path,
+    pred: Path,
+    tmp_path: Path,
+    built: list[Config],
+    told: tuple[str, ...],
+    sizes: list[int],
+) -> None:
+    result = eyecut(truth, pred, *told, "--json", tmp_path / "f.json")
+    found = columns_of(result, tmp_path / "f.json")
+    assert [one.detector.size for one in built] == sizes
+    assert tuple(found) == ((DELIVERED, *COLUMNS) if sizes else ())
+    assert "odd: a prediction without truth" in result.stdout
+    if sizes:
+        assert found[DELIVERED]["unexpected"] == ["odd"]
+        assert found[DELIVERED]["photos"]["b"]["iou"] < found["truth"]["photos"]["b"]["iou"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("config_hash", "0" * 64, "weights that are not here"),
+        ("config", {"detector": {"weights": "/gone/w.pt"}}, "/gone/w.pt"),
+        ("config", {"detector": {"older": 1}}, "not one of this version's"),
+        ("config", None, "not one of this version's"),
+    ],
+)
+def test_what_cannot_be_made_again_stands_alone_and_says_why(
+    truth: Path, delivered: Path, built: list[Config], key: str, value: object, words: str
+) -> None:
+    file = delivered / "run.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    result = eyecut(truth, delivered)
+    assert result.exit_code == 0, result.output
+    assert built == []
+    said = next(line for line in result.stdout.splitlines() if "as delivered alone" in line)
+    assert words in said and "--config" in said
+    result = eyecut(truth, delivered, "--columns")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert eyecut(truth, delivered, "--config", "default").exit_code == 0
+    assert len(built) == 1
+
+
+def test_truth_without_photos_leaves_the_columns_out(
+    tmp_path: Path, delivered: Path, built: list[Config]
+) -> None:
+    save(tmp_path / "masks_alone/a/full.png", TOY.mask)
+    result = eyecut(tmp_path / "masks_alone", delivered)
+    assert result.exit_code == 0, result.output
+    assert "as delivered alone" in result.stdout and "no photo beside the truth of a" in (
+        result.stdout
+    )
+    assert built == []
+    assert eyecut(tmp_path / "masks_alone", delivered, "--columns").exit_code == 2
+
+
+@pytest.mark.parametrize("more", [("--config", "default"), ("--set", "detector.size=960")])
+def test_no_columns_have_no_configuration(
+    truth: Path, pred: Path, built: list[Config], more: tuple[str, str]
+) -> None:
+    for told in ((truth, pred, "--no-columns", *more), (truth, "--no-columns")):
+        result = eyecut(*told)
+        assert result.exit_code == 2
+        assert "--no-columns needs PRED" in result.stderr
 
 
 # --- few photos, few labels --------------------------------------------------------------------

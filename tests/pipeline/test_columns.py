@@ -13,7 +13,7 @@ from detector.types import Detections
 from pipeline import batch
 from pipeline.config import load_config
 from pipeline.evaluation import evaluate, evaluate_flow, score
-from pipeline.evaluation.columns import COLUMNS, LABELS, answers
+from pipeline.evaluation.columns import COLUMNS, DELIVERED, LABELS, answers
 from pipeline.flow import Flow
 from pipeline.images import write_image
 from pipeline.types import Bools, Detector, Masks, Matte, Photo
@@ -70,7 +70,8 @@ def test_a_fault_shows_in_the_columns_that_it_touches_and_in_no_other(
     kind = Eroding if fault == "the finish eats the outline" else Flow
     detector = FakeDetector(rows.get(fault, [(*toy.box, 0.9, 0)]))
     found = ious(kind(detector, segmenter, load_config("default")), toy)
-    assert tuple(found) == COLUMNS == tuple(LABELS)
+    assert tuple(found) == COLUMNS
+    assert (DELIVERED, *COLUMNS) == tuple(LABELS)
     assert {column for column, iou in found.items() if iou < 0.9} == suffering
     assert all(iou > 0.99 for column, iou in found.items() if column not in suffering)
 

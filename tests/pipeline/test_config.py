@@ -84,6 +84,7 @@ def test_a_missing_configuration_is_named(name: str, word: str) -> None:
         (["run.prefetch=3"], True),
         (["detector.device=cpu", "segmenter.device=cuda:1"], True),
         (["detector.weights=/elsewhere/the-same.pt"], True),
+        (["segmenter.batch=4"], True),
         (["detector.confidence=0.35"], False),
         (["output.quality=80"], False),
     ],

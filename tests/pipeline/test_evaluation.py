@@ -168,6 +168,7 @@ def test_the_report_reads_as_table_and_json(tmp_path: Path) -> None:
         ("iou=0.94", Rule("iou", 0.94)),
         ("min:tight=1", Rule("tight", 1.0, worst=True)),
         (" thin = 0.5 ", Rule("thin", 0.5)),
+        ("dice=0.5", Rule("dice", 0.5)),
     ],
 )
 def test_rules_are_read(text: str, rule: Rule) -> None:
@@ -176,7 +177,8 @@ def test_rules_are_read(text: str, rule: Rule) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "iou", "iou=", "iou=x", "iou=nan", "iou=2", "max:iou=1", "dice=0.5", "=1"]
+    "text",
+    ["", "iou", "iou=", "iou=x", "iou=nan", "iou=2", "max:iou=1", "roughness=0.5", "iou=-1", "=1"],
 )
 def test_wrong_rules_are_refused(text: str) -> None:
     with pytest.raises(EvaluationError, match="--fail-below"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.predictor import CompactModel, CompactPredictor
 from pipeline.segmenter.sam import sam_model_registry
 from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of, write_card
-from pipeline.segmenter.windowed import CropPrompt
+from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
+from pipeline.types import Photo, Prompt
 
 SMALL = CompactConfig(8, (8, 16, 16), (1, 1, 1), 16, 1, 16, 1, 4)
 
@@ -197,9 +199,14 @@ def test_a_coarse_look_guides_the_fine_one(model: CompactSam) -> None:
     asked: list[tuple[int, bool]] = []
 
     class Spy(CompactModel):
-        def _ask(self, image: np.ndarray, prompt: CropPrompt) -> tuple[np.ndarray, np.ndarray]:
-            asked.append((len(image), prompt.prior is not None))
-            return super()._ask(image, prompt)
+        def _ask(
+            self, images: Sequence[np.ndarray], prompts: Sequence[CropPrompt]
+        ) -> tuple[np.ndarray, np.ndarray]:
+            asked.extend(
+                (len(image), prompt.prior is not None)
+                for image, prompt in zip(images, prompts, strict=True)
+            )
+            return super()._ask(images, prompts)
 
     Spy(model, coarse=64).answer(image, prompt)
     Spy(model, coarse=None).answer(image, prompt)
@@ -219,3 +226,50 @@ def test_a_mirrored_crop_gets_the_mirrored_answer(model: CompactSam) -> None:
     one, two = both.answer(image, prompt), both.answer(image[:, ::-1], swapped)
     assert np.allclose(one.glasses, two.glasses[:, ::-1], atol=1e-3)
     assert one.quality == pytest.approx(two.quality, abs=1e-4)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_crops_in_one_pass_are_answered_as_each_alone(model: CompactSam, mirror: bool) -> None:
+    image, prompt = crop_and_prompt()
+    assert prompt.box is not None
+    images = [image, image[::-1].copy(), image.transpose(1, 0, 2).copy()]
+    prompts = [CropPrompt(prompt.box + n, prompt.points, prompt.labels, None) for n in range(3)]
+    network = CompactModel(model, coarse=64, mirror=mirror)
+    together = network.answer_all(images, prompts)
+    alone = [network.answer(*one) for one in zip(images, prompts, strict=True)]
+    for one, other in zip(together, alone, strict=True):
+        assert one.lens is not None and other.lens is not None
+        assert np.allclose(one.glasses, other.glasses, atol=1e-5)
+        assert np.allclose(one.lens, other.lens, atol=1e-5)
+        assert one.quality == pytest.approx(other.quality, abs=1e-5)
+    assert not np.allclose(together[0].glasses, together[1].glasses, atol=1e-4)
+
+
+@pytest.mark.parametrize(("batch", "passes"), [(1, []), (2, [2, 2, 1, 1]), (9, [4, 1, 1])])
+def test_prompts_of_a_photo_share_passes_and_keep_their_order(
+    model: CompactSam, batch: int, passes: list[int]
+) -> None:
+    """Six prompts in the photo: four boxes alike, a larger one, a box with a point."""
+    counted: list[int] = []
+
+    class Counting(CompactModel):
+        def answer_all(
+            self, images: Sequence[np.ndarray], prompts: Sequence[CropPrompt]
+        ) -> list[Answer]:
+            counted.append(len(images))
+            return super().answer_all(images, prompts)
+
+    rng = np.random.default_rng(2)
+    photo = Photo("p.png", rng.integers(0, 256, (400, 600, 3), dtype=np.uint8))
+    boxes = [(10, 20, 80, 60), (300, 200, 380, 260), (0, 0, 590, 390), (200, 100, 260, 160)]
+    boxes += [(700, 0, 800, 90), (400, 300, 470, 360)]  # the first of these is beside the photo
+    prompts = [Prompt(box=np.array(box, np.float32)) for box in boxes]
+    point = np.array([[50, 40]], np.float32), np.array([1], np.int64)
+    prompts.insert(1, Prompt(prompts[0].box, *point))
+    small = Counting(model, smallest=64, largest=128, coarse=None)
+    found = WindowedSegmenter(small, batch=batch).segment(photo, prompts)
+    want = WindowedSegmenter(CompactModel(model, 64, 128, None)).segment(photo, prompts)
+    assert counted == (passes or [1] * 6)
+    assert (found.masks == want.masks).all()
+    assert found.quality == pytest.approx(want.quality, abs=1e-6)
+    assert found.quality[5] == 0 and len(np.unique(found.quality.round(5))) == len(prompts)

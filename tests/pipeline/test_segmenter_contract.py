@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.benchmark.models import random_checkpoint
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.segmenter import KINDS, build_segmenter
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
@@ -96,6 +97,20 @@ def sam2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Segmenter:
 ADAPTERS: list[Callable[[Path, pytest.MonkeyPatch], Segmenter]] = [
     dark, compact, vit_b, mobile_sam, sam2,
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("adapter", [vit_b, mobile_sam, sam2])
+def test_checkpoints_of_random_weights_are_read_like_published_ones(
+    adapter: Callable[[Path, pytest.MonkeyPatch], Segmenter],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: Photo,
+) -> None:
+    """Those that the benchmark makes, of the small networks."""
+    kind, path = adapter.__name__, tmp_path / "random.pt"
+    adapter(tmp_path, monkeypatch)
+    random_checkpoint(kind, path)
+    check(build_segmenter(Settings(kind, str(path))).segment(photo, [LEFT]), photo, 1)
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda f: f.__name__, scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +11,12 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ValidationError
 from pipeline.evaluation.statistics import (
+    RESAMPLES,
     by_property,
     by_tag,
     mean_interval,
     rank_correlation,
+    ratio_interval,
     summarise,
 )
 
@@ -38,6 +42,44 @@ def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
 def test_the_same_values_give_the_same_interval() -> None:
     values = np.random.default_rng(0).uniform(size=50).tolist()
     assert mean_interval(values) == mean_interval(values)
+
+
+@pytest.mark.parametrize("photos", [2, 10, 37, 4001])
+def test_a_ratio_s_interval_is_scipy_s(photos: int) -> None:
+    from scipy.stats import bootstrap
+
+    rng = np.random.default_rng(photos)
+    wholes = rng.integers(1, 5, photos)
+    parts = rng.integers(0, wholes + 1)
+    for whole in (wholes, np.ones(photos)):
+        theirs = bootstrap(
+            (parts, whole),
+            lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
+            paired=True,
+            vectorized=True,
+            n_resamples=RESAMPLES,
+            batch=500,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+        got = ratio_interval(parts, whole)
+        assert got.mean == pytest.approx(parts.sum() / whole.sum())
+        assert (got.low, got.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_memory_of_an_interval_does_not_grow_with_the_photos() -> None:
+    values = np.random.default_rng(0).random(50_000)
+    tracemalloc.start()
+    mean_interval(values.tolist())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150e6  # all draws at once would take 800 MB and more
+
+
+@pytest.mark.parametrize("wholes", [[1.0], [1.0, 0.0], [1.0, float("inf")], [[1.0, 1.0]]])
+def test_wholes_that_are_none_are_refused(wholes: list[float]) -> None:
+    with pytest.raises(ValidationError, match="above 0"):
+        ratio_interval([1.0, 0.5], wholes)
 
 
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.0, float("inf")]])
