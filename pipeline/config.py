@@ -12,9 +12,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
 from pipeline.tree import apply_override, read_tree
@@ -92,18 +92,37 @@ class ReviewConfig(_Section):
     """The mask covers less than this share of its box."""
 
 
+Picture = Literal["white", "transparent", "mask", "overlay"]
+
+
 class OutputConfig(_Section):
     """What is written, and how."""
 
-    format: Literal["png", "keep"] = "png"
-    """Format of the cut-outs: PNG, which alone keeps white exact, or the photo's own where it can
-    be written."""
-    quality: int = Field(95, ge=1, le=100)
-    """Of JPEG and WebP cut-outs."""
+    pictures: tuple[Picture, ...] = ("white", "mask")
+    """Any of them: the white picture, the transparent cut-out, the matte, and the photo with the
+    outline drawn on it, for checking."""
+    format: Literal["png", "jpeg", "webp", "tiff", "keep"] | None = None
+    """Of white pictures and transparent cut-outs; "keep" is the photo's own where it can be
+    written. Null is what the canvas asks for, else PNG, which keeps white exact."""
+    depth: Literal[8, 16] = 8
+    """Bits a channel; 16 of PNG and TIFF, mattes included."""
+    quality: int | None = Field(None, ge=1, le=100)
+    """Of JPEG and WebP; null is what the canvas asks for, else 95."""
+    ppi: float | None = Field(None, ge=1.0, le=10000.0)
+    """Pixels per inch that the files state; null is what the canvas asks for, else nothing."""
+    metadata: Literal["strip", "keep"] = "strip"
+    """Keep author, copyright, camera and so on in white pictures and transparent cut-outs."""
     report: bool = True
     """Write report/index.html."""
     thumbnail: int = Field(320, ge=64, le=1024)
     """Longest side of the report's thumbnails, in pixels."""
+
+    @field_validator("pictures")
+    @classmethod
+    def _some_once_in_order(cls, told: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        if not told:
+            raise ValueError("name at least one of " + ", ".join(get_args(Picture)))
+        return tuple(name for name in get_args(Picture) if name in told)
 
 
 class RunConfig(_Section):

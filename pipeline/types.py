@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint16]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Box = tuple[float, float, float, float]
@@ -51,16 +52,38 @@ def _check_unit_range(name: str, value: Floats) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a photo's file says of the photo, fit to be written into its cut-out.
+
+    Attributes:
+        exif: a block of EXIF as files hold it, ``Exif\\0\\0`` first; empty where there is none.
+        xmp: an XML document, UTF-8.
+        iptc: IPTC-IIM records.
+        remarks: what was left out because it was damaged, for the user.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One picture as the stages see it.
 
     Attributes:
         key: POSIX path relative to the input root, e.g. ``"a/b.jpg"``.
         rgb: uint8 (H, W, 3), sRGB, upright.
+        deep: uint16 (H, W, 3), the same in 16 bits; None where they were not asked for, or the
+            file has fewer.
+        metadata: None where it was not asked for.
     """
 
     key: str
     rgb: Bytes
+    deep: Words | None = None
+    metadata: Metadata | None = None
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.key)
@@ -71,6 +94,8 @@ class Photo:
         _check("Photo.rgb", self.rgb, np.uint8, ("H", "W", 3))
         if self.rgb.size == 0:
             raise ValidationError(f"Photo.rgb of {self.key} has no pixels: {self.rgb.shape}")
+        if self.deep is not None:
+            _check("Photo.deep", self.deep, np.uint16, self.rgb.shape)
 
     @property
     def height(self) -> int:
