@@ -25,7 +25,7 @@ def over_white(foreground: Bytes, alpha: Floats) -> Bytes:
     """
     _check_sizes(foreground, alpha)
     canvas = np.full(foreground.shape, WHITE, np.uint8)
-    rows, columns = _where(alpha)
+    rows, columns = window_of(alpha)
     part = alpha[rows, columns, None]
     ink = np.float32(WHITE) - foreground[rows, columns]
     ink *= part
@@ -40,7 +40,7 @@ def to_cutout(matte: Matte) -> Cutout:
     """
     rgba = np.full((*matte.alpha.shape, 4), WHITE, np.uint8)
     rgba[..., 3] = 0
-    rows, columns = _where(matte.alpha)
+    rows, columns = window_of(matte.alpha)
     opacity = np.rint(matte.alpha[rows, columns] * WHITE).astype(np.uint8)
     window = rgba[rows, columns]
     window[..., 3] = opacity
@@ -51,13 +51,13 @@ def to_cutout(matte: Matte) -> Cutout:
 def to_bytes(alpha: Floats) -> Bytes:
     """Return the matte as 8 bits: uint8 (H, W), 255 where opaque."""
     result = np.zeros(alpha.shape, np.uint8)
-    rows, columns = _where(alpha)
+    rows, columns = window_of(alpha)
     result[rows, columns] = np.rint(alpha[rows, columns] * WHITE)
     return result
 
 
-def _where(alpha: Floats) -> tuple[slice, slice]:
-    """Return the smallest window that holds all of the matte; empty slices if there is none."""
+def window_of(alpha: Floats) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all of the matte; empty slices if there is none."""
     rows = np.flatnonzero(alpha.any(axis=1))
     if not len(rows):
         return slice(0, 0), slice(0, 0)
