@@ -13,9 +13,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.canvas.preset import CanvasPreset
 from pipeline.canvas.shadow import ShadowKind
@@ -176,6 +176,20 @@ class Config(_Section):
     output: OutputConfig = OutputConfig()
     run: RunConfig = RunConfig()
 
+    @property
+    def picture_format(self) -> Literal["png", "jpeg", "webp", "tiff", "keep"]:
+        """Of white pictures and transparent cut-outs: what `output` says, else the canvas."""
+        return self.output.format or self.canvas.preset.format or "png"
+
+    @model_validator(mode="after")
+    def _has_the_bits(self) -> Self:
+        if self.output.depth == 16 and self.picture_format in ("jpeg", "webp"):
+            raise ValueError(
+                f"output.depth 16 needs output.format png, tiff or keep; {self.picture_format} "
+                f"(canvas {self.canvas.preset.name}) has 8 bits"
+            )
+        return self
+
     def fingerprint(self, weights: Mapping[str, str], version: str) -> str:
         """Return what two runs must share for their results to be interchangeable.
 
@@ -232,10 +246,26 @@ def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] =
     tree = read_tree(path)
     for override in overrides:
         apply_override(tree, override)
-    canvas = tree.get("canvas")
-    if isinstance(canvas, dict) and isinstance(canvas.get("preset"), str):
-        tree = tree | {"canvas": canvas | {"preset": load_canvas(canvas["preset"])}}
+    if isinstance(tree.get("canvas"), dict):
+        tree = tree | {"canvas": _with_preset(tree["canvas"])}
     return _checked(Config, tree, path)
+
+
+def _with_preset(canvas: dict[str, Any]) -> dict[str, Any]:
+    """Replace the preset's name by its keys, changed by those that stand beside it."""
+    named = canvas.get("preset", "source")
+    if not isinstance(named, str):
+        return canvas
+    own = {key: value for key, value in canvas.items() if key in CanvasConfig.model_fields}
+    changes = {key: value for key, value in canvas.items() if key not in own}
+    if not isinstance(changes.get("fill", {}), dict):
+        changes["fill"] = {"target": changes["fill"]}
+    preset = load_canvas(named)
+    if not changes:
+        return own | {"preset": preset}
+    told = preset.model_dump(exclude_none=True)
+    fill = told.get("fill", {}) | changes.pop("fill", {})
+    return own | {"preset": told | changes | ({"fill": fill} if fill else {})}
 
 
 def load_canvas(name_or_path: str | Path) -> CanvasPreset:

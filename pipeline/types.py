@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint16]
+Picture = NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16; what takes it says so."""
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Box = tuple[float, float, float, float]
@@ -41,6 +43,11 @@ def _check(name: str, value: object, dtype: type[np.generic], shape: tuple[int |
     )
     if not fits or value.dtype != np.dtype(dtype):
         raise ValidationError(f"{name} must be {wanted}, not {value.dtype.name} {value.shape}")
+
+
+def _depth_of(value: object) -> type[np.generic]:
+    """The type that a picture of 8 or 16 bits has to have: its own if it is one of them."""
+    return np.uint16 if isinstance(value, np.ndarray) and value.dtype == np.uint16 else np.uint8
 
 
 def _check_unit_range(name: str, value: Floats) -> None:
@@ -189,16 +196,18 @@ class Matte:
 
     Attributes:
         alpha: float32 (H, W) in [0, 1].
-        foreground: uint8 (H, W, 3), sRGB freed of the background; any colour where alpha is 0.
+        foreground: uint8 or uint16 (H, W, 3), sRGB freed of the background; any colour where
+            alpha is 0.
     """
 
     alpha: Floats
-    foreground: Bytes
+    foreground: Picture
 
     def __post_init__(self) -> None:
         _check("Matte.alpha", self.alpha, np.float32, ("H", "W"))
         _check_unit_range("Matte.alpha", self.alpha)
-        _check("Matte.foreground", self.foreground, np.uint8, (*self.alpha.shape, 3))
+        depth = _depth_of(self.foreground)
+        _check("Matte.foreground", self.foreground, depth, (*self.alpha.shape, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +215,13 @@ class Cutout:
     """Colour and matte in one array.
 
     Attributes:
-        rgba: uint8 (H, W, 4), sRGB with straight (not premultiplied) alpha.
+        rgba: uint8 or uint16 (H, W, 4), sRGB with straight (not premultiplied) alpha.
     """
 
-    rgba: Bytes
+    rgba: Picture
 
     def __post_init__(self) -> None:
-        _check("Cutout.rgba", self.rgba, np.uint8, ("H", "W", 4))
+        _check("Cutout.rgba", self.rgba, _depth_of(self.rgba), ("H", "W", 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +237,8 @@ class Record:
         flags: remarks such as ``"review: the mask touches the edge of the photo"``.
         outputs: what was written, e.g. ``{"cutout": "cutouts/a/b.jpg"}``, relative to OUTPUT.
         seconds: time spent, by stage.
+        verdict: whether the picture keeps the rules of its canvas, as
+            `pipeline.canvas.Verdict.to_dict` tells it.
         error: the reason, when status is "failed".
         input_sha256, config_hash: what a rerun compares to skip a photo that is done.
     """
@@ -240,6 +251,7 @@ class Record:
     flags: tuple[str, ...] = ()
     outputs: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    verdict: dict[str, Any] | None = None
     error: str | None = None
     input_sha256: str | None = None
     config_hash: str | None = None

@@ -22,7 +22,7 @@ from pipeline.images.metadata import (
     load_exif,
     photoshop_segment,
 )
-from pipeline.types import Bytes, Metadata, Words
+from pipeline.types import Metadata, Picture
 
 _WRITERS = {
     ".jpg": "JPEG",
@@ -49,7 +49,7 @@ _Options = dict[str, Any]
 
 
 def encode(
-    path: Path, array: Bytes | Words, quality: int, ppi: float | None, metadata: Metadata
+    path: Path, array: Picture, quality: int, ppi: float | None, metadata: Metadata
 ) -> bytes:
     """Return the file that `pipeline.images.write_image` writes, whose arguments these are."""
     kind = _kind(path, array)
@@ -69,7 +69,7 @@ def encode(
         raise OutputError(f"{path} cannot be written as {kind}: {error}") from error
 
 
-def _kind(path: Path, array: Bytes | Words) -> str:
+def _kind(path: Path, array: Picture) -> str:
     """The format's name, if it can hold the array."""
     kind = _WRITERS.get(path.suffix.lower())
     if kind is None:
@@ -87,7 +87,7 @@ def _kind(path: Path, array: Bytes | Words) -> str:
     return kind
 
 
-def _jpeg(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
+def _jpeg(array: Picture, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
     told: _Options = {"quality": quality, "subsampling": 0}
     if metadata.xmp:
         told["xmp"] = metadata.xmp
@@ -96,7 +96,7 @@ def _jpeg(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> 
     return told
 
 
-def _webp(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
+def _webp(array: Picture, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
     """Quality 100 is lossless, where `quality` means effort. WebP has no resolution but EXIF's."""
     lossless = quality == 100
     told: _Options = {
@@ -111,11 +111,11 @@ def _webp(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> 
     return told
 
 
-def _png(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
+def _png(array: Picture, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
     return {"compress_level": 1, "compress_type": _RLE, "pnginfo": _png_text(metadata)}
 
 
-def _tiff(array: Bytes, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
+def _tiff(array: Picture, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
     tags: dict[int, Any] = {317: 2}  # differences of neighbours, which pack better
     if metadata.xmp:
         tags[XMP_TAG] = metadata.xmp
@@ -137,7 +137,7 @@ def _png_text(metadata: Metadata) -> PngInfo:
     return text
 
 
-def _png_16(array: Words, ppi: float | None, metadata: Metadata) -> bytes:
+def _png_16(array: Picture, ppi: float | None, metadata: Metadata) -> bytes:
     """A 16-bit PNG by OpenCV, as Pillow has no 16-bit colour; it does write the other chunks."""
     if array.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if array.shape[2] == 4 else cv2.COLOR_RGB2BGR
@@ -166,7 +166,7 @@ def _png_16(array: Words, ppi: float | None, metadata: Metadata) -> bytes:
     return buffer.getvalue()
 
 
-def _tiff_16(array: Words, ppi: float | None, metadata: Metadata) -> bytes:
+def _tiff_16(array: Picture, ppi: float | None, metadata: Metadata) -> bytes:
     """A 16-bit TIFF; of EXIF the main block alone, as tifffile writes no other."""
     tags: list[tuple[int, int, int, bytes, bool]] = []
     if metadata.xmp:

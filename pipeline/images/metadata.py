@@ -136,15 +136,14 @@ def _xmp(image: Image.Image) -> bytes:
         return b""
     if b"<!" in data.replace(b"<!--", b""):
         raise ValueError("XMP declares no types or entities")
-    document = minidom.parseString(data)
-    _clean(document.documentElement)
-    return document.documentElement.toxml().encode()
+    root: Any = minidom.parseString(data).documentElement
+    _clean(root)
+    return bytes(root.toxml().encode())
 
 
-def _clean(element: minidom.Element) -> None:
-    attributes = element.attributes
-    for index in reversed(range(attributes.length)):
-        attribute = attributes.item(index)
+def _clean(element: Any) -> None:
+    for index in reversed(range(element.attributes.length)):
+        attribute = element.attributes.item(index)
         if _is_stale(attribute):
             element.removeAttributeNode(attribute)
     for child in list(element.childNodes):

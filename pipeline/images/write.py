@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pipeline.errors import OutputError
 from pipeline.images.encode import encode
-from pipeline.types import Bytes, Metadata, Words
+from pipeline.types import Metadata, Picture
 
 
 def write_image(
     path: Path | str,
-    array: Bytes | Words,
+    array: Picture,
     *,
     quality: int = 95,
     ppi: float | None = None,
@@ -42,7 +42,7 @@ def write_image(
     write_bytes(path, data, overwrite=overwrite)
 
 
-def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> None:
+def write_bytes(path: Path | str, data: bytes | memoryview, *, overwrite: bool = False) -> None:
     """Write `data` to `path` whole or not at all; missing folders are made.
 
     The bytes go to a temporary file in the same folder, which then takes the name.

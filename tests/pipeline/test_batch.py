@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import batch
+from pipeline import batch, images
 from pipeline.batch import Summary
 from pipeline.config import load_config
 from pipeline.errors import OutputError, UnreadableImage
@@ -135,10 +135,10 @@ def test_truncated_huge_and_vanished_photos_are_named(bench: Bench) -> None:
 
 def test_a_fault_of_a_stage_fails_its_photo_alone(bench: Bench) -> None:
     class Fragile:
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             if photo.key == "b.png":
                 raise ZeroDivisionError("float division by zero")
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
     for key in ("a.png", "b.png", "c.png"):
         bench.photo(key)
@@ -291,10 +291,10 @@ def test_limit_stops_and_the_next_run_goes_on(bench: Bench) -> None:
 
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(bench: Bench) -> None:
     class Interrupted:
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             if photo.key == "b.png":
                 raise KeyboardInterrupt
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
     for key in ("a.png", "b.png", "c.png"):
         bench.photo(key)
@@ -341,11 +341,11 @@ def test_reading_ahead_is_bounded_and_keeps_the_order(
     bench: Bench, prefetch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = batch.images.read_photo
+    real = images.read_photo
 
-    def counted(path: Path, key: str, limits: object) -> Photo:
+    def counted(path: Path, key: str, limits: object, **told: bool) -> Photo:
         read.append(key)
-        return real(path, key, limits)  # type: ignore[arg-type]
+        return real(path, key, limits, **told)  # type: ignore[arg-type]
 
     ahead: list[int] = []
 
@@ -353,13 +353,13 @@ def test_reading_ahead_is_bounded_and_keeps_the_order(
         def __init__(self) -> None:
             self.done: list[str] = []
 
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             self.done.append(photo.key)
             time.sleep(0.02)
             ahead.append(len(read) - len(self.done))
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
-    monkeypatch.setattr(batch.images, "read_photo", counted)
+    monkeypatch.setattr(images, "read_photo", counted)
     keys = [f"{n}.png" for n in range(6)]
     for key in keys:
         bench.photo(key)
@@ -375,7 +375,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
 from toys import FakeFlow, draw_toy
-from pipeline import batch
+from pipeline import batch, images
 from pipeline.config import load_config
 batch.run(Path({source!r}), Path({output!r}), load_config(), FakeFlow(draw_toy()[0]))
 """
