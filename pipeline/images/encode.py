@@ -54,8 +54,10 @@ def encode(
     """Return the file that `pipeline.images.write_image` writes, whose arguments these are."""
     kind = _kind(path, array)
     try:
+        if kind == "TIFF":
+            return _tiff(array, ppi, metadata)
         if array.dtype == np.uint16:
-            return (_png_16 if kind == "PNG" else _tiff_16)(array, ppi, metadata)
+            return _png_16(array, ppi, metadata)
         options: _Options = {} if array.ndim == 2 else {"icc_profile": srgb_profile()}
         if ppi is not None:
             options["dpi"] = (ppi, ppi)
@@ -115,19 +117,7 @@ def _png(array: Picture, quality: int, ppi: float | None, metadata: Metadata) ->
     return {"compress_level": 1, "compress_type": _RLE, "pnginfo": _png_text(metadata)}
 
 
-def _tiff(array: Picture, quality: int, ppi: float | None, metadata: Metadata) -> _Options:
-    tags: dict[int, Any] = {317: 2}  # differences of neighbours, which pack better
-    if metadata.xmp:
-        tags[XMP_TAG] = metadata.xmp
-    if metadata.iptc:
-        tags[IPTC_TAG] = metadata.iptc
-    told: _Options = {"compression": "tiff_lzw", "tiffinfo": tags}
-    if metadata.exif:
-        told["exif"] = load_exif(metadata.exif)
-    return told
-
-
-_OPTIONS = {"JPEG": _jpeg, "WEBP": _webp, "PNG": _png, "TIFF": _tiff}
+_OPTIONS = {"JPEG": _jpeg, "WEBP": _webp, "PNG": _png}
 
 
 def _png_text(metadata: Metadata) -> PngInfo:
@@ -166,8 +156,8 @@ def _png_16(array: Picture, ppi: float | None, metadata: Metadata) -> bytes:
     return buffer.getvalue()
 
 
-def _tiff_16(array: Picture, ppi: float | None, metadata: Metadata) -> bytes:
-    """A 16-bit TIFF; of EXIF the main block alone, as tifffile writes no other."""
+def _tiff(array: Picture, ppi: float | None, metadata: Metadata) -> bytes:
+    """A TIFF; of EXIF the main block alone, as tifffile writes no other."""
     tags: list[tuple[int, int, int, bytes, bool]] = []
     if metadata.xmp:
         tags.append((XMP_TAG, _BYTE_TYPE, len(metadata.xmp), metadata.xmp, True))

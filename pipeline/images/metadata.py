@@ -72,7 +72,7 @@ def metadata_of(image: Image.Image) -> Metadata:
         try:
             data = read(image)
         except (*_ERRORS, ExpatError):
-            remarks.append(f"metadata: its {name.upper()} is damaged and was left out")
+            remarks.append(f"metadata: its {name.upper()} cannot be read and was left out")
             continue
         if len(data) > _MOST:
             remarks.append(f"metadata: its {name.upper()} is too large and was left out")
@@ -164,8 +164,7 @@ def _iptc(image: Image.Image) -> bytes:
     blocks: Any = image.info.get("photoshop")
     if isinstance(blocks, dict):
         return bytes(blocks.get(_PHOTOSHOP_IPTC, b""))
-    tags: Any = getattr(image, "tag_v2", {})
-    value = tags.get(IPTC_TAG, b"")
-    if isinstance(value, tuple):  # Photoshop says that these bytes are long integers
-        value = struct.pack(f"{image.tag_v2._endian}{len(value)}L", *value)  # type: ignore[attr-defined]
-    return bytes(value)
+    value: Any = getattr(image, "tag_v2", {}).get(IPTC_TAG, b"")
+    if not isinstance(value, bytes):  # Photoshop's TIFFs call them integers; Pillow keeps one
+        raise ValueError("IPTC is not bytes")
+    return value
