@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.canvas.extent import Extent, measure
+from pipeline.canvas.extent import HALF, Extent, measure
 from pipeline.canvas.place import Placement
 from pipeline.canvas.preset import CanvasPreset, Fill
 from pipeline.canvas.render import Canvas, Picture
@@ -157,7 +157,7 @@ def _whites(canvas: Canvas) -> Iterator[Rule]:
     border = _on_border(stained)
     behind = canvas.matte.alpha == 0
     if canvas.shadow is not None:
-        behind &= canvas.shadow == 0
+        behind[canvas.shadow.window] &= canvas.shadow.plane == 0
     background = int(np.count_nonzero(stained & behind))
     for name, count, where in (
         ("corners", corners, "in the corners"),
@@ -193,7 +193,7 @@ def _clipped(alpha: Floats, placement: Placement) -> Rule:
     width, height = placement.size
     x0, y0, x1, y1 = placement.box
     over = max(0.0, -x0, -y0, x1 - width, y1 - height)
-    count = _on_border(alpha > 0)
+    count = _on_border(alpha > HALF)
     return _rule(
         "whole on canvas",
         over <= 0 and count == 0,
