@@ -73,9 +73,10 @@ def _darkness(luma: Floats, cover: Floats, diagonal: float) -> Floats | None:
         return None
     tone = _spread(luma, ground, max(0.7, 0.003 * diagonal))
     bright = _closed(tone, ground, _VALLEY * diagonal)
-    share = np.clip(1 - tone / np.maximum(bright, 1), 0, 1)
+    share: Floats = np.clip(1 - tone / np.maximum(bright, np.float32(1)), 0, 1).astype(np.float32)
     grain = max(0.008, float(np.median(share[ground])))
     share *= step(share, 1.5 * grain, 4 * grain)
+    # Under the glasses, too, so that the shadow goes on behind half-transparent edges.
     share = _spread(share, ground, max(0.7, 0.0015 * diagonal)) * _near(glasses, diagonal)
     return share * _hanging_on(share > 0.01, glasses)
 
@@ -113,13 +114,12 @@ def _near(glasses: Bools, diagonal: float) -> Floats:
 def _spread(values: Floats, known: Bools, sigma: float) -> Floats:
     """Blur what is known; the unknown takes the mean of what is known near it."""
     weight = known.astype(np.float32)
-    result = cv2.GaussianBlur(values * weight, (0, 0), sigma)
-    total = cv2.GaussianBlur(weight, (0, 0), sigma)
+    both = np.dstack([values * weight, weight])
+    near = cv2.GaussianBlur(both, (0, 0), sigma)
     for factor, trust in ((6, 1e-3), (30, 1e-6)):
-        size = (2 * round(factor * sigma) + 1,) * 2
-        result += trust * cv2.blur(values * weight, size)
-        total += trust * cv2.blur(weight, size)
-    return np.asarray(result / np.maximum(total, 1e-12), np.float32)
+        reach = 2 * round(factor * sigma) + 1
+        near = cv2.addWeighted(near, 1.0, cv2.blur(both, (reach, reach)), trust, 0.0)
+    return np.asarray(near[..., 0] / np.maximum(near[..., 1], 1e-12), np.float32)
 
 
 def _hanging_on(dark: Bools, glasses: Bools) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.compose import window_of
 from pipeline.errors import ValidationError
-from pipeline.types import Floats
+from pipeline.types import Bools, Floats
 
 ShadowKind = Literal["none", "natural", "soft"]
 
@@ -29,6 +29,11 @@ _BESIDE = 0.3
 _CONTACT, _AMBIENT = (0.42, 0.007), (0.30, 0.03)
 """Darkness and blur (as a share of the glasses' width) of the two layers: where the glasses touch
 the ground, and the light that they keep off around there."""
+_WORK = 800
+"""Longest side of the reduced window in which the shadow is drawn, in pixels."""
+_NOTHING = cv2.BORDER_CONSTANT
+_FAINT = 1 / 600
+"""Less than this does not change an 8-bit white."""
 _RAMP = 0.02
 """Width of the ramp to white at the canvas' border, by the shorter side."""
 
@@ -76,31 +81,41 @@ def soft(alpha: Floats) -> Darkness | None:
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if not height:
         return None
-    ground, ink = _standing(alpha[rows, columns])
     room = int(3 * _AMBIENT[1] * width) + 2
-    top, bottom = rows.start, min(alpha.shape[0], rows.stop + room)
-    left, right = max(0, columns.start - room), min(alpha.shape[1], columns.stop + room)
-    part = np.zeros((bottom - top, right - left), np.float32)
-    away = np.abs(np.arange(bottom - top, dtype=np.float32)[:, None] - ground)
-    inner = slice(columns.start - left, columns.stop - left)
-    part[:, inner] = ink * np.clip(_FLAT * height / 2 + 0.5 - away, 0, 1)
-    plane = np.zeros_like(part)
-    for strength, blur in (_CONTACT, _AMBIENT):
-        sigma = max(0.5, blur * width)
-        plane += strength * cv2.GaussianBlur(part, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    return Darkness(plane, (left, top))
+    rows = slice(rows.start, min(alpha.shape[0], rows.stop + room))
+    columns = slice(max(0, columns.start - room), min(alpha.shape[1], columns.stop + room))
+    part = alpha[rows, columns]
+    shrink = min(1.0, _WORK / max(part.shape))
+    size = max(1, round(part.shape[1] * shrink)), max(1, round(part.shape[0] * shrink))
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+    drawn = _drawn(small, height * shrink, width * shrink)
+    large = cv2.resize(drawn, part.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return Darkness(np.asarray(large, np.float32), (columns.start, rows.start))
 
 
-def _standing(alpha: Floats) -> tuple[Floats, Floats]:
+def _drawn(alpha: Floats, height: float, width: float) -> Floats:
+    """The shadow of glasses of this height and width."""
+    ground, ink = _standing(alpha, height, width)
+    away = np.abs(np.arange(len(alpha), dtype=np.float32)[:, None] - ground)
+    flat = np.asarray(ink * np.clip(_FLAT * height / 2 + 0.5 - away, 0, 1), np.float32)
+    layers = [
+        strength * cv2.GaussianBlur(flat, (0, 0), max(0.5, blur * width), borderType=_NOTHING)
+        for strength, blur in (_CONTACT, _AMBIENT)
+    ]
+    return np.asarray(layers[0] + layers[1], np.float32)
+
+
+def _standing(alpha: Floats, height: float, width: float) -> tuple[Floats, Floats]:
     """The row of the ground under each column, and how dark the shadow of the glasses is there.
 
     A foot is near the lower hull of the glasses, on which they would stand in a side view, or goes
     down further than what is to both sides of it.
     """
-    height, width = alpha.shape
-    solid = alpha > 0.5
-    some = solid.any(axis=0)
-    last = height - 1 - solid[::-1].argmax(axis=0)
+    solid: Bools = np.asarray(alpha > 0.5)
+    some: Bools = solid.any(axis=0)
+    if not some.any():
+        return np.zeros(len(some), np.float32), np.zeros(len(some), np.float32)
+    last = len(alpha) - 1 - solid[::-1].argmax(axis=0)
     low = np.where(some, last, -4 * height).astype(np.float32)
     ground = _widest(low, _FOOT * width)
     at = np.flatnonzero(some)
@@ -108,7 +123,7 @@ def _standing(alpha: Floats) -> tuple[Floats, Floats]:
     hull = hull[np.argsort(hull[:, 0])]
     middle = np.interp(hull[:, 0], hull[[0, -1], 0], hull[[0, -1], 1])
     lower = hull[hull[:, 1] >= middle - 1e-3]
-    line = np.interp(np.arange(width), lower[:, 0], lower[:, 1]).astype(np.float32)
+    line = np.interp(np.arange(len(low)), lower[:, 0], lower[:, 1]).astype(np.float32)
     slope = _LIFT * height
     level = np.exp(-np.maximum(line - ground, 0) / slope)
     opened = _widest(-_widest(-low, _BESIDE * width), _BESIDE * width)
@@ -135,7 +150,12 @@ def faded(darkness: Darkness, size: tuple[int, int]) -> Darkness:
         steps = np.arange(window.start, window.stop, dtype=np.float32)
         away = np.minimum(steps, length - 1 - steps)
         ramps.append(step(away, 1.0, 2.0 + _RAMP * min(size)))
-    return Darkness(darkness.plane * ramps[0][:, None] * ramps[1], darkness.origin)
+    plane = darkness.plane * ramps[0][:, None]
+    plane *= ramps[1]
+    plane[plane < _FAINT] = 0
+    rows, columns = window_of(plane)
+    x, y = darkness.origin
+    return Darkness(plane[rows, columns], (x + columns.start, y + rows.start))
 
 
 def step(values: Floats, low: float, high: float) -> Floats:

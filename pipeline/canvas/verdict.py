@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pipeline.canvas.extent import HALF, Extent, measure
@@ -150,7 +151,8 @@ def _sizes(white: Picture, extent: Extent, preset: CanvasPreset) -> Iterator[Rul
 def _whites(canvas: Canvas) -> Iterator[Rule]:
     """Corners, border and background are exactly white, to the last pixel."""
     full = np.iinfo(canvas.white.dtype).max
-    stained = (canvas.white != full).any(axis=2)
+    pure = (int(full),) * 3
+    stained = cv2.inRange(canvas.white, pure, pure) == 0
     corners = int(
         np.count_nonzero(stained[:: stained.shape[0] - 1 or 1, :: stained.shape[1] - 1 or 1])
     )
