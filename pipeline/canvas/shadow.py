@@ -112,7 +112,7 @@ def _standing(alpha: Floats, height: float, width: float) -> tuple[Floats, Float
     down further than what is to both sides of it.
     """
     solid: Bools = np.asarray(alpha > 0.5)
-    some: Bools = solid.any(axis=0)
+    some: Bools = np.asarray(solid.any(axis=0))
     if not some.any():
         return np.zeros(len(some), np.float32), np.zeros(len(some), np.float32)
     last = len(alpha) - 1 - solid[::-1].argmax(axis=0)
