@@ -22,7 +22,8 @@ from pipeline.types import Bools, Floats
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
-_HALF = 0.5
+HALF = 0.5
+"""More opaque than this is glasses; less is the softness of their edge."""
 _GRAIN = 0.1
 """A lens this much smaller than the largest is a speck of the mask, not a lens."""
 _LOOK = 256
@@ -130,7 +131,7 @@ def measure(alpha: Floats, lenses: Bools | None = None) -> Extent:
     if lenses is not None and lenses.shape != alpha.shape:
         raise ValidationError(f"lenses {lenses.shape} and alpha {alpha.shape} differ in size")
     height, width = alpha.shape
-    inside = alpha > _HALF
+    inside = alpha > HALF
     rows = np.flatnonzero(inside.any(axis=1))
     if not len(rows):
         return Extent((width, height), ())
@@ -175,8 +176,8 @@ def _crossings(alpha: Floats, inside: Bools, left: int, top: int) -> NDArray[np.
         outside = (beyond < 0) | (beyond >= alpha.shape[1])
         near = alpha[rows, at].astype(np.float64)
         far = alpha[rows, np.where(outside, at, beyond)].astype(np.float64)
-        share = np.full(len(at), _HALF)  # the border of the photo is half a pixel from the centre
-        np.divide(near - _HALF, near - far, out=share, where=~outside)
+        share = np.full(len(at), HALF)  # the border of the photo is half a pixel from the centre
+        np.divide(near - HALF, near - far, out=share, where=~outside)
         ends.append(np.column_stack([at + 0.5 + step * share, rows + 0.5]))
     return np.concatenate(ends)
 

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.canvas.contact import natural
 from pipeline.canvas.place import Placement
 from pipeline.canvas.resample import Window, landing, resample
-from pipeline.canvas.shadow import Darkness, ShadowKind, faded, natural, soft
+from pipeline.canvas.shadow import Darkness, ShadowKind, faded, soft
 from pipeline.compose import WHITE, over_white, window_of
 from pipeline.errors import ValidationError
 from pipeline.types import Bytes, Floats, Matte
@@ -28,13 +29,12 @@ class Canvas:
     Attributes:
         white: uint8 or uint16 (H, W, 3), sRGB: the glasses, and their shadow, on pure white.
         matte: the glasses alone at the size of the canvas, for the transparent cut-out.
-        shadow: float32 (H, W) in [0, 1], the share of white that the shadow takes away behind the
-            glasses; None where there is none.
+        shadow: behind the glasses, in pixels of the canvas; None where there is none.
     """
 
     white: Picture
     matte: Matte
-    shadow: Floats | None = None
+    shadow: Darkness | None = None
 
     def __post_init__(self) -> None:
         shape = self.matte.alpha.shape
@@ -43,8 +43,6 @@ class Canvas:
                 f"Canvas.white must be uint8 or uint16 {(*shape, 3)}, not "
                 f"{self.white.dtype} {self.white.shape}"
             )
-        if self.shadow is not None and self.shadow.shape != shape:
-            raise ValidationError(f"Canvas.shadow must be {shape}, not {self.shadow.shape}")
 
 
 def render(
@@ -125,33 +123,32 @@ def _slices(window: Window) -> tuple[slice, slice]:
 
 def _shadow(
     kind: ShadowKind, matte: Matte, there: Matte, placement: Placement, photo: Bytes | None
-) -> Floats | None:
+) -> Darkness | None:
     """The darkness on the canvas."""
-    if kind == "none":
-        return None
+    found: Darkness | None = None
     if kind == "soft":
-        return faded(soft(there.alpha))
-    if photo is None or photo.shape != matte.foreground.shape:
-        raise ValidationError("the natural shadow needs the photo, at the size of its matte")
-    found = natural(photo, matte.alpha)
-    return None if found is None else faded(_landed(found, placement))
+        found = soft(there.alpha)
+    elif kind == "natural":
+        if photo is None or photo.shape != matte.foreground.shape:
+            raise ValidationError("the natural shadow needs the photo, at the size of its matte")
+        found = natural(photo, matte.alpha)
+        if found is not None and not placement.moves_nothing:
+            found = _landed(found, placement)
+    return None if found is None else faded(found, placement.size)
 
 
-def _landed(found: Darkness, placement: Placement) -> Floats:
-    width, height = placement.size
-    darkness = np.zeros((height, width), np.float32)
+def _landed(found: Darkness, placement: Placement) -> Darkness | None:
     x, y = found.origin
     rows, columns = found.plane.shape
     into = landing((x, y, x + columns, y + rows), placement)
-    if into[0] < into[2] and into[1] < into[3]:
-        darkness[_slices(into)] = np.clip(resample(found.plane, (x, y), placement, into), 0, 1)
-    return darkness
+    if into[0] >= into[2] or into[1] >= into[3]:
+        return None
+    return Darkness(np.clip(resample(found.plane, (x, y), placement, into), 0, 1), into[:2])
 
 
-def _darken(white: Picture, alpha: Floats, darkness: Floats) -> None:
+def _darken(white: Picture, alpha: Floats, darkness: Darkness) -> None:
     """Take the shadow away from `white`, in place, behind the glasses."""
-    window = window_of(darkness)
+    part = white[darkness.window]
     most = np.float32(np.iinfo(white.dtype).max)
-    taken = most * darkness[window] * (1 - alpha[window])
-    part = white[window]
+    taken = most * darkness.plane * (1 - alpha[darkness.window])
     part[...] = np.rint(np.maximum(part - taken[..., None], 0))

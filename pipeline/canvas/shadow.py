@@ -1,7 +1,7 @@
-"""What shadow lies on the white: none, the photo's own, or a drawn one.
+"""What shadow lies on the white: none, the photo's own (`pipeline.canvas.contact`), or a drawn one.
 
-A shadow is a *darkness*: float32 in [0, 1], what share of the white it takes away; it is neutral
-and lies behind the glasses.
+A shadow is neutral and lies behind the glasses. It is kept as what share of the white it takes
+away, in the window where it takes any.
 """
 
 from __future__ import annotations
@@ -13,193 +13,152 @@ import cv2
 import numpy as np
 
 from pipeline.compose import window_of
-from pipeline.types import Bools, Bytes, Floats
+from pipeline.errors import ValidationError
+from pipeline.types import Bools, Floats
 
 ShadowKind = Literal["none", "natural", "soft"]
 
-_WORK = 1024
-"""Longest side of the reduced window in which the natural shadow is looked for, in pixels."""
-_AROUND = 0.35
-"""How far around the glasses the backdrop is looked at, as a share of their diagonal ..."""
-_FAR = 0.22
-"""... and how far from them their shadow has faded out."""
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_FLAT = 0.06
+"""Height of the drawn shadow by that of the glasses."""
+_LIFT = 0.14
+"""Share of the glasses' height within which the shadow of what hangs above the ground fades."""
+_FOOT = 0.08
+"""A foot is what is lowest within this share of the glasses' width to either side."""
+_BESIDE = 0.3
+"""... or sticks out from what is this far to both sides of it."""
+_CONTACT, _AMBIENT = (0.42, 0.007), (0.30, 0.03)
+"""Darkness and blur (as a share of the glasses' width) of the two layers: where the glasses touch
+the ground, and the light that they keep off around there."""
+_WORK = 800
+"""Longest side of the reduced window in which the shadow is drawn, in pixels."""
+_NOTHING = cv2.BORDER_CONSTANT
+_FAINT = 1 / 600
+"""Less than this does not change an 8-bit white."""
+_RAMP = 0.02
+"""Width of the ramp to white at the canvas' border, by the shorter side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Darkness:
-    """A shadow in a window of the photo.
+    """A shadow.
 
     Attributes:
-        plane: float32 (h, w) in [0, 1]; nothing beyond.
-        origin: x, y of its first pixel in the photo.
+        plane: float32 (h, w) in [0, 1], the share of white that it takes away; nothing beyond.
+        origin: x, y of its first pixel in the picture.
     """
 
     plane: Floats
     origin: tuple[int, int]
 
+    def __post_init__(self) -> None:
+        if self.plane.ndim != 2 or self.plane.dtype != np.float32:
+            raise ValidationError(
+                f"Darkness.plane must be float32 (h, w), not {self.plane.dtype} {self.plane.shape}"
+            )
 
-def natural(photo: Bytes, alpha: Floats) -> Darkness | None:
-    """Find the shadow that the glasses cast in the photo.
-
-    The backdrop without shadow is a smooth surface fitted to the brightness around the glasses,
-    which shadows and other dark things hardly pull down (asymmetric reweighted least squares). The
-    shadow is what is darker than that, beyond the backdrop's own grain, hangs together with the
-    glasses and is close to them.
-
-    Args:
-        photo: uint8 (H, W, 3), sRGB.
-        alpha: float32 (H, W), the matte.
-
-    Returns:
-        The shadow, or None where there are no glasses or no backdrop to see.
-    """
-    rows, columns = window_of(alpha)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if not height:
-        return None
-    room = int(_AROUND * np.hypot(height, width)) + 1
-    rows = slice(max(0, rows.start - room), min(alpha.shape[0], rows.stop + room))
-    columns = slice(max(0, columns.start - room), min(alpha.shape[1], columns.stop + room))
-    shape = rows.stop - rows.start, columns.stop - columns.start
-    shrink = min(1.0, _WORK / max(shape))
-    size = max(1, round(shape[1] * shrink)), max(1, round(shape[0] * shrink))
-    luma = _shrunk(photo[rows, columns], size) @ _LUMA
-    cover = _shrunk(alpha[rows, columns], size)
-    diagonal = float(np.hypot(height, width)) * shrink
-    darkness = _darkness(luma, cover, diagonal)
-    if darkness is None:
-        return None
-    large = cv2.resize(darkness, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return Darkness(np.asarray(large, np.float32), (columns.start, rows.start))
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture that `plane` covers."""
+        x, y = self.origin
+        height, width = self.plane.shape
+        return slice(y, y + height), slice(x, x + width)
 
 
-def _shrunk(part: Bytes | Floats, size: tuple[int, int]) -> Floats:
-    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+def soft(alpha: Floats) -> Darkness | None:
+    """Draw the shadow of glasses that stand on a pale ground under wide light.
 
-
-def _darkness(luma: Floats, cover: Floats, diagonal: float) -> Floats | None:
-    """The shadow in a reduced window, float32 (h, w)."""
-    glasses = cover > 0.02
-    apart = cv2.dilate(glasses.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    if np.count_nonzero(apart) < 100:
-        return None
-    surface, grain = _backdrop(np.log(np.maximum(luma, 4)), apart)
-    share = np.log(np.maximum(luma, 4)) - surface
-    raw = np.where(apart, -np.expm1(np.minimum(share, 0)), 0).astype(np.float32)
-    smooth = _spread(raw, apart, max(1.0, 0.003 * diagonal))
-    sure = _step(smooth, grain, 3 * grain)
-    near = np.asarray(
-        cv2.distanceTransform((~glasses).astype(np.uint8), cv2.DIST_L2, 5), np.float32
-    )
-    reach = 1 - _step(near, 0.3 * _FAR * diagonal, _FAR * diagonal)
-    darkness = smooth * sure * reach
-    return np.asarray(darkness * _hanging_on(darkness > 0.01, glasses), np.float32)
-
-
-def _backdrop(tone: Floats, known: Bools) -> tuple[Floats, float]:
-    """Fit a quadratic surface to the bright side of `tone` where `known`.
-
-    Returns:
-        The surface, float32 (h, w), and the spread of the tone about it.
-    """
-    height, width = tone.shape
-    ys, xs = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    terms = np.stack([np.ones_like(xs), xs, ys, xs * xs, xs * ys, ys * ys], axis=-1)
-    where = np.flatnonzero(known)
-    where = where[:: max(1, len(where) // 40000)]
-    basis, values = terms.reshape(-1, 6)[where].astype(np.float64), tone.ravel()[where]
-    weight = np.ones(len(where))
-    grain = 0.02
-    for _ in range(15):
-        root = np.sqrt(weight)
-        fit = np.linalg.lstsq(basis * root[:, None], values * root, rcond=None)[0]
-        rest = values - basis @ fit
-        bright = rest[rest > 0]
-        grain = float(np.clip(1.4826 * np.median(bright), 0.004, 0.1)) if len(bright) else 0.02
-        weight = np.where(rest < 0, 1e-3 + np.exp(-((rest / (1.5 * grain)) ** 2)), 1.0)
-        weight[rest > 4 * grain] = 0.05
-    return np.asarray(terms @ fit.astype(np.float32), np.float32), grain
-
-
-def _spread(values: Floats, known: Bools, sigma: float) -> Floats:
-    """Blur what is known; the unknown takes the mean of what is known near it."""
-    weight = known.astype(np.float32)
-    result, total = np.zeros_like(values), np.zeros_like(values)
-    for factor, trust in ((1.0, 1.0), (6.0, 1e-3)):
-        result += trust * cv2.GaussianBlur(values * weight, (0, 0), factor * sigma)
-        total += trust * cv2.GaussianBlur(weight, (0, 0), factor * sigma)
-    return np.asarray(result / np.maximum(total, 1e-6), np.float32)
-
-
-def _step(values: Floats, low: float, high: float) -> Floats:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def _hanging_on(dark: Bools, glasses: Bools) -> Floats:
-    """1 where darkness hangs together with the glasses."""
-    together = cv2.dilate((dark | glasses).astype(np.uint8), np.ones((3, 3), np.uint8))
-    _, labels = cv2.connectedComponents(together)
-    mine = np.unique(labels[glasses])
-    return np.isin(labels, mine[mine > 0]).astype(np.float32)
-
-
-_FLAT = 0.08
-"""Height of the drawn shadow by that of the glasses."""
-_LIFT = 0.18
-"""Share of the glasses' height in which the shadow of what hangs above the ground fades."""
-_CONTACT, _AMBIENT = (0.42, 0.007), (0.30, 0.035)
-"""Darkness and blur (as a share of the glasses' width) of the two layers: where the glasses touch
-the ground, and the light that they keep off around there."""
-
-
-def soft(alpha: Floats) -> Floats:
-    """Draw a shadow on the ground that glasses stand on.
+    Their feet, such as the lower rims and the temple tips, need not be level in the picture, as a
+    camera mostly looks down on the ground: each throws its shadow where it stands. The shadow is
+    the squashed silhouette of what is near the ground there, blurred twice.
 
     Args:
         alpha: float32 (H, W), the matte, upright on its canvas.
 
     Returns:
-        Darkness, float32 (H, W).
+        The shadow, or None where there are no glasses.
     """
-    darkness = np.zeros(alpha.shape, np.float32)
     rows, columns = window_of(alpha)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if not height:
-        return darkness
-    above = np.arange(height, 0, -1, dtype=np.float32) - 0.5
-    standing = alpha[rows, columns] * np.exp(-above / (_LIFT * height))[:, None]
-    # A wire is as dark as what is thick: the darkest of a column counts, not the mean.
-    outline = standing.max(axis=0)
-    flat = max(1, round(_FLAT * height))
-    room = int(4 * _AMBIENT[1] * width) + 2
-    top, bottom = max(0, rows.stop - flat - room), min(alpha.shape[0], rows.stop + room)
-    left, right = max(0, columns.start - room), min(alpha.shape[1], columns.stop + room)
-    part = np.zeros((bottom - top, right - left), np.float32)
-    middle = rows.stop - top
-    part[max(0, middle - flat // 2) : middle + (flat + 1) // 2, columns.start - left :][
-        :, :width
-    ] = outline
-    drawn = sum(
-        strength * cv2.GaussianBlur(part, (0, 0), max(0.5, blur * width))
+        return None
+    room = int(3 * _AMBIENT[1] * width) + 2
+    rows = slice(rows.start, min(alpha.shape[0], rows.stop + room))
+    columns = slice(max(0, columns.start - room), min(alpha.shape[1], columns.stop + room))
+    part = alpha[rows, columns]
+    shrink = min(1.0, _WORK / max(part.shape))
+    size = max(1, round(part.shape[1] * shrink)), max(1, round(part.shape[0] * shrink))
+    small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+    drawn = _drawn(small, height * shrink, width * shrink)
+    large = cv2.resize(drawn, part.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return Darkness(np.asarray(large, np.float32), (columns.start, rows.start))
+
+
+def _drawn(alpha: Floats, height: float, width: float) -> Floats:
+    """The shadow of glasses of this height and width."""
+    ground, ink = _standing(alpha, height, width)
+    away = np.abs(np.arange(len(alpha), dtype=np.float32)[:, None] - ground)
+    flat = np.asarray(ink * np.clip(_FLAT * height / 2 + 0.5 - away, 0, 1), np.float32)
+    layers = [
+        strength * cv2.GaussianBlur(flat, (0, 0), max(0.5, blur * width), borderType=_NOTHING)
         for strength, blur in (_CONTACT, _AMBIENT)
-    )
-    darkness[top:bottom, left:right] = drawn
-    return darkness
+    ]
+    return np.asarray(layers[0] + layers[1], np.float32)
 
 
-def faded(darkness: Floats, share: float = 0.02) -> Floats:
+def _standing(alpha: Floats, height: float, width: float) -> tuple[Floats, Floats]:
+    """The row of the ground under each column, and how dark the shadow of the glasses is there.
+
+    A foot is near the lower hull of the glasses, on which they would stand in a side view, or goes
+    down further than what is to both sides of it.
+    """
+    solid: Bools = np.asarray(alpha > 0.5)
+    some: Bools = np.asarray(solid.any(axis=0))
+    if not some.any():
+        return np.zeros(len(some), np.float32), np.zeros(len(some), np.float32)
+    last = len(alpha) - 1 - solid[::-1].argmax(axis=0)
+    low = np.where(some, last, -4 * height).astype(np.float32)
+    ground = _widest(low, _FOOT * width)
+    at = np.flatnonzero(some)
+    hull = cv2.convexHull(np.column_stack([at, low[at]]).astype(np.float32))[:, 0]
+    hull = hull[np.argsort(hull[:, 0])]
+    middle = np.interp(hull[:, 0], hull[[0, -1], 0], hull[[0, -1], 1])
+    lower = hull[hull[:, 1] >= middle - 1e-3]
+    line = np.interp(np.arange(len(low)), lower[:, 0], lower[:, 1]).astype(np.float32)
+    slope = _LIFT * height
+    level = np.exp(-np.maximum(line - ground, 0) / slope)
+    opened = _widest(-_widest(-low, _BESIDE * width), _BESIDE * width)
+    foot = step(ground - _widest(opened, _FOOT * width), 0.05 * height, 0.15 * height)
+    ink = some * np.exp(np.minimum(low - ground, 0) / slope) * np.maximum(level, foot)
+    return ground, np.asarray(ink, np.float32)
+
+
+def _widest(line: Floats, reach: float) -> Floats:
+    """The largest value within `reach` to either side."""
+    kernel = np.ones((1, 2 * max(1, round(reach)) + 1), np.uint8)
+    return np.asarray(cv2.dilate(line[None], kernel)[0], np.float32)
+
+
+def faded(darkness: Darkness, size: tuple[int, int]) -> Darkness:
     """Let a shadow run out before the border of the canvas, which must stay white.
 
     Args:
-        darkness: float32 (H, W).
-        share: width of the ramp by the shorter side.
+        darkness: on the canvas.
+        size: width and height of the canvas.
     """
     ramps = []
-    for length in darkness.shape:
-        steps = np.arange(length, dtype=np.float32)
-        away = np.minimum(steps, steps[::-1])
-        ramps.append(_step(away, 1.0, 2.0 + share * min(darkness.shape)))
-    return np.asarray(darkness * ramps[0][:, None] * ramps[1], np.float32)
+    for window, length in zip(darkness.window, size[::-1], strict=True):
+        steps = np.arange(window.start, window.stop, dtype=np.float32)
+        away = np.minimum(steps, length - 1 - steps)
+        ramps.append(step(away, 1.0, 2.0 + _RAMP * min(size)))
+    plane = darkness.plane * ramps[0][:, None]
+    plane *= ramps[1]
+    plane[plane < _FAINT] = 0
+    rows, columns = window_of(plane)
+    x, y = darkness.origin
+    return Darkness(plane[rows, columns], (x + columns.start, y + rows.start))
+
+
+def step(values: Floats, low: float, high: float) -> Floats:
+    """Return 0 below `low`, 1 above `high`, and a smooth way between."""
+    t = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
-from pipeline.canvas.extent import Extent, measure
+from pipeline.canvas.extent import HALF, Extent, measure
 from pipeline.canvas.place import Placement
 from pipeline.canvas.preset import CanvasPreset, Fill
 from pipeline.canvas.render import Canvas, Picture
@@ -150,14 +151,15 @@ def _sizes(white: Picture, extent: Extent, preset: CanvasPreset) -> Iterator[Rul
 def _whites(canvas: Canvas) -> Iterator[Rule]:
     """Corners, border and background are exactly white, to the last pixel."""
     full = np.iinfo(canvas.white.dtype).max
-    stained = (canvas.white != full).any(axis=2)
+    pure = (int(full),) * 3
+    stained = cv2.inRange(canvas.white, pure, pure) == 0
     corners = int(
         np.count_nonzero(stained[:: stained.shape[0] - 1 or 1, :: stained.shape[1] - 1 or 1])
     )
     border = _on_border(stained)
     behind = canvas.matte.alpha == 0
     if canvas.shadow is not None:
-        behind &= canvas.shadow == 0
+        behind[canvas.shadow.window] &= canvas.shadow.plane == 0
     background = int(np.count_nonzero(stained & behind))
     for name, count, where in (
         ("corners", corners, "in the corners"),
@@ -193,7 +195,7 @@ def _clipped(alpha: Floats, placement: Placement) -> Rule:
     width, height = placement.size
     x0, y0, x1, y1 = placement.box
     over = max(0.0, -x0, -y0, x1 - width, y1 - height)
-    count = _on_border(alpha > 0)
+    count = _on_border(alpha > HALF)
     return _rule(
         "whole on canvas",
         over <= 0 and count == 0,
