@@ -73,7 +73,7 @@ class Summary:
     @property
     def unfit(self) -> tuple[Record, ...]:
         """The pictures that break a rule of their canvas, each with its verdict."""
-        return tuple(r for r in self.records if r.verdict is not None and not r.verdict["passed"])
+        return tuple(record for record in self.records if record.unfit)
 
 
 def run(

@@ -33,8 +33,8 @@ def over_white(foreground: Picture, alpha: Floats, bits: Bits = 8) -> Picture:
         ValidationError: the sizes differ.
     """
     _check_sizes(foreground, alpha)
-    most, full = _most(bits), np.iinfo(foreground.dtype).max
-    canvas = np.full(foreground.shape, most, _TYPES[bits])
+    most, full = _most(bits), int(np.iinfo(foreground.dtype).max)
+    canvas = blank(foreground.shape, bits)
     rows, columns = window_of(alpha)
     part = alpha[rows, columns, None]
     ink = np.float32(full) - foreground[rows, columns]
@@ -45,13 +45,18 @@ def over_white(foreground: Picture, alpha: Floats, bits: Bits = 8) -> Picture:
     return canvas
 
 
+def blank(shape: tuple[int, ...], bits: Bits = 8) -> Picture:
+    """Return an array of pure white, uint8 or uint16."""
+    return np.full(shape, _most(bits), _TYPES[bits])
+
+
 def to_cutout(matte: Matte, bits: Bits = 8) -> Cutout:
     """Return colour and matte in one array; white wherever alpha is 0.
 
     White, because some programs show the colour of transparent pixels.
     """
     most = _most(bits)
-    rgba = np.full((*matte.alpha.shape, 4), most, _TYPES[bits])
+    rgba = blank((*matte.alpha.shape, 4), bits)
     rgba[..., 3] = 0
     rows, columns = window_of(matte.alpha)
     opacity = np.rint(matte.alpha[rows, columns] * most).astype(rgba.dtype)
@@ -94,7 +99,7 @@ def deepened(foreground: Bytes, alpha: Floats, rgb: Bytes, deep: Words) -> Words
     Returns:
         uint16 (H, W, 3); white where alpha is 0 all around.
     """
-    result = np.full(foreground.shape, _most(16), np.uint16)
+    result: Words = np.full(foreground.shape, _most(16), np.uint16)
     window = window_of(alpha)
     moved = foreground[window].astype(np.int32) - rgb[window]
     result[window] = np.clip(deep[window] + moved * 257, 0, _most(16))

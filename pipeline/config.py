@@ -263,7 +263,7 @@ def _with_preset(canvas: dict[str, Any]) -> dict[str, Any]:
     preset = load_canvas(named)
     if not changes:
         return own | {"preset": preset}
-    told = preset.model_dump(exclude_none=True)
+    told = preset.model_dump(exclude_none=True) | {"name": f"{preset.name}, changed"}
     fill = told.get("fill", {}) | changes.pop("fill", {})
     return own | {"preset": told | changes | ({"fill": fill} if fill else {})}
 

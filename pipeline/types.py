@@ -270,6 +270,11 @@ class Record:
         if any(len(box) != 4 for box in self.boxes):
             raise ValidationError(f"Record of {self.key}: a box is x0, y0, x1, y1")
 
+    @property
+    def unfit(self) -> bool:
+        """Whether the picture breaks a rule of its canvas."""
+        return self.verdict is not None and not self.verdict["passed"]
+
     def to_json(self) -> str:
         """Return the record as one line of JSON, without a line break."""
         return json.dumps(asdict(self), ensure_ascii=False)

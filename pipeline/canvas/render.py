@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.canvas.contact import natural
 from pipeline.canvas.place import Placement
 from pipeline.canvas.resample import Window, landing, resample
 from pipeline.canvas.shadow import Darkness, ShadowKind, faded, soft
-from pipeline.compose import WHITE, over_white, window_of
+from pipeline.compose import Bits, blank, over_white, window_of
 from pipeline.errors import ValidationError
-from pipeline.types import Bytes, Floats, Matte
+from pipeline.types import Bytes, Floats, Matte, Picture
 
-Picture = NDArray[np.uint8] | NDArray[np.uint16]
-Bits = Literal[8, 16]
 _FAINT = np.float32(1 / 512)
 """Less than this is no coverage: no 8-bit picture shows it."""
 
@@ -59,7 +55,8 @@ def render(
         placement: from the photo to the canvas.
         shadow: what to lay under the glasses.
         photo: uint8 (H, W, 3), sRGB, needed for the natural shadow.
-        bits: of `Canvas.white`; 16 keeps what resampling and blending give beyond 8.
+        bits: of the canvas; 16 keep what resampling and blending give beyond 8, and what the
+            matte has.
 
     Returns:
         The canvas; exactly white wherever neither glasses nor shadow are. With a placement that
@@ -70,9 +67,7 @@ def render(
     """
     if placement.moves_nothing and placement.size == matte.alpha.shape[::-1]:
         there = matte
-        white: Picture = (
-            over_white(matte.foreground, matte.alpha) if bits == 8 else _over_white_16(matte)
-        )
+        white: Picture = over_white(matte.foreground, matte.alpha, bits)
     else:
         white, there = _moved(matte, placement, bits)
     darkness = _shadow(shadow, matte, there, placement, photo)
@@ -81,22 +76,15 @@ def render(
     return Canvas(white, there, darkness)
 
 
-def _over_white_16(matte: Matte) -> NDArray[np.uint16]:
-    white = np.full(matte.foreground.shape, 65535, np.uint16)
-    window = window_of(matte.alpha)
-    ink = (np.float32(WHITE) - matte.foreground[window]) * matte.alpha[window][..., None]
-    white[window] = np.rint(np.float32(65535) - ink * np.float32(257))
-    return white
-
-
 def _moved(matte: Matte, placement: Placement, bits: Bits) -> tuple[Picture, Matte]:
     """Resample coverage and ink, each channel on its own, in the window of the glasses alone."""
     width, height = placement.size
-    dtype, most = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
-    white = np.full((height, width, 3), most, dtype)
+    white = blank((height, width, 3), bits)
     alpha = np.zeros((height, width), np.float32)
-    foreground = np.full((height, width, 3), WHITE, np.uint8)
+    foreground = white.copy()
     result = Matte(alpha, foreground)
+    most = np.float32(np.iinfo(white.dtype).max)
+    full = np.float32(np.iinfo(matte.foreground.dtype).max)
     rows, columns = window_of(matte.alpha)
     into = landing((columns.start, rows.start, columns.stop, rows.stop), placement)
     if rows.stop == rows.start or into[0] >= into[2] or into[1] >= into[3]:
@@ -109,10 +97,10 @@ def _moved(matte: Matte, placement: Placement, bits: Bits) -> tuple[Picture, Mat
     alpha[target] = share
     divisor = np.maximum(share, _FAINT)
     for channel in range(3):
-        ink = (np.float32(WHITE) - matte.foreground[rows, columns, channel]) * cover
-        ink = np.clip(resample(ink, origin, placement, into), 0, WHITE * share)
-        white[(*target, channel)] = np.rint(most - ink * np.float32(most / WHITE))
-        foreground[(*target, channel)] = np.rint(WHITE - ink / divisor)
+        ink = (full - matte.foreground[rows, columns, channel]) * cover
+        ink = np.clip(resample(ink, origin, placement, into), 0, full * share) * (most / full)
+        white[(*target, channel)] = np.rint(most - ink)
+        foreground[(*target, channel)] = np.rint(most - ink / divisor)
     return white, result
 
 

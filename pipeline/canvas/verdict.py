@@ -15,8 +15,8 @@ import numpy as np
 from pipeline.canvas.extent import HALF, Extent, measure
 from pipeline.canvas.place import Placement
 from pipeline.canvas.preset import CanvasPreset, Fill
-from pipeline.canvas.render import Canvas, Picture
-from pipeline.types import Floats
+from pipeline.canvas.render import Canvas
+from pipeline.types import Floats, Picture
 
 _SLACK = 0.004
 """By how much a measured share may miss its bound: edges are known to a fraction of a pixel."""
