@@ -15,42 +15,10 @@ import pytest
 from PIL import Image
 
 from pipeline import batch, images
-from pipeline.batch import Summary
-from pipeline.config import load_config
 from pipeline.errors import OutputError, UnreadableImage
 from pipeline.flow import FlowResult
-from pipeline.types import Photo, Record
-from toys import FakeFlow, draw_toy
-
-
-class Bench:
-    """A folder of toy photos, an output folder, and runs from the one to the other."""
-
-    def __init__(self, root: Path) -> None:
-        self.source, self.output = root / "in", root / "out"
-        self.toy = draw_toy()[0]
-        self.flow = FakeFlow(self.toy)
-
-    def photo(self, key: str, shade: int = 0) -> Path:
-        path = self.source / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(self.toy.rgb + np.uint8(shade)).save(path)
-        return path
-
-    def run(self, *told: str, source: Path | None = None, **options: object) -> Summary:
-        config = load_config("default", told)
-        flow = options.pop("flow", None) or self.flow
-        return batch.run(source or self.source, self.output, config, flow, **options)  # type: ignore[arg-type]
-
-    def records(self) -> dict[str, Record]:
-        lines = (self.output / "manifest.jsonl").read_text().splitlines()
-        records = [Record.from_json(line) for line in lines]
-        assert len({record.key for record in records}) == len(records)
-        return {record.key: record for record in records}
-
-    def files(self) -> dict[str, bytes]:
-        kept = (path for path in self.output.rglob("*") if path.is_file())
-        return {path.relative_to(self.output).as_posix(): path.read_bytes() for path in kept}
+from pipeline.types import Photo
+from workbench import Bench
 
 
 @pytest.fixture
@@ -374,9 +342,8 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
-from toys import FakeFlow, draw_toy
+from workbench import Bench
 from pipeline import batch, images
-from pipeline.config import load_config
 batch.run(Path({source!r}), Path({output!r}), load_config(), FakeFlow(draw_toy()[0]))
 """
 
