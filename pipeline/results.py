@@ -55,8 +55,9 @@ class ResultFolder:
         self._refused: set[str] = set()
         self.manifest = self._claim(before)
         self.waiting = WaitingRoom(output)
-        self._forget_stale()
-        self._names = self._plan([source.key for source in found.sources])
+        keys = [source.key for source in found.sources]
+        self._forget_stale(set(keys))
+        self._names = self._plan(keys)
 
     def _claim(self, before: dict[str, Any] | None) -> Manifest:
         try:
@@ -77,12 +78,14 @@ class ResultFolder:
             raise
         return manifest
 
-    def _forget_stale(self) -> None:
-        """Drop what waits from a run of another configuration, and what it had written."""
+    def _forget_stale(self, keys: set[str]) -> None:
+        """Drop what waits in vain, of another configuration or gone, and what it had written."""
         stale = {
             key: entry.record
             for key, entry in self.waiting.entries.items()
-            if self.force or entry.record.config_hash != self.hash
+            if self.force
+            or entry.record.config_hash != self.hash
+            or (self._one_input and key not in keys)
         }
         kept = {
             name for record in self.manifest.records.values() for name in record.outputs.values()

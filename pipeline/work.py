@@ -104,7 +104,12 @@ class Work:
         for source, loading in self._reader.ahead(sources):
             record = _guarded(source.key, partial(self._one, source, loading))
             del loading  # it holds the photo, and the next one is about to be read
-            yield self._noted(record) if record is not None else self._done_before(source)
+            if record is None:
+                yield self._done_before(source)
+                continue
+            step = self._noted(record)
+            self._folder.waiting.drop([source.key])
+            yield step
 
     def _one(self, source: Source, loading: Future[Loaded]) -> Record | None:
         """Take one photo through everything; None if it had been done before."""

@@ -342,8 +342,9 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
-from workbench import Bench
-from pipeline import batch, images
+from toys import FakeFlow, draw_toy
+from pipeline import batch
+from pipeline.config import load_config
 batch.run(Path({source!r}), Path({output!r}), load_config(), FakeFlow(draw_toy()[0]))
 """
 
