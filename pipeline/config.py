@@ -260,6 +260,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _explain_one(where: tuple[int | str, ...], detail: Any, model: type[BaseModel]) -> str:
     key = ".".join(map(str, where))
+    if detail["type"] == "value_error":  # a rule of ours, about several keys or a pattern
+        return f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])
     if detail["type"] != "extra_forbidden":
         return f"{key}: {detail['msg'].lower()}, not {detail['input']!r}"
     known = _known_keys(where[:-1], model)
