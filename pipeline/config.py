@@ -212,11 +212,18 @@ def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] =
     path = _find(name_or_path, preset_folder(), preset_names())
     tree = read_tree(path)
     for override in overrides:
+        if override.strip().startswith("canvas.preset."):
+            tree = _with_canvas(tree)
         apply_override(tree, override)
+    return _checked(Config, _with_canvas(tree), path)
+
+
+def _with_canvas(tree: dict[str, Any]) -> dict[str, Any]:
+    """Put the keys of the canvas preset where the tree has its name or path."""
     canvas = tree.get("canvas")
-    if isinstance(canvas, dict) and isinstance(canvas.get("preset"), str):
-        tree = tree | {"canvas": canvas | {"preset": load_canvas(canvas["preset"])}}
-    return _checked(Config, tree, path)
+    if not isinstance(canvas, dict) or not isinstance(canvas.get("preset"), str):
+        return tree
+    return tree | {"canvas": canvas | {"preset": load_canvas(canvas["preset"]).model_dump()}}
 
 
 def load_canvas(name_or_path: str | Path) -> CanvasPreset:

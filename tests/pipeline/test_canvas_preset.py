@@ -83,6 +83,15 @@ def test_a_configuration_takes_a_name_a_file_or_the_keys(tmp_path: Path) -> None
     assert by_file == CanvasPreset(name="square", size=(800, 800), fill=Fill(target=0.7))
 
 
+def test_single_keys_of_a_canvas_can_be_set() -> None:
+    told = ["canvas.preset=ebay", "canvas.preset.quality=80", "canvas.preset.fill.target=0.7"]
+    canvas = load_config("default", told).canvas.preset
+    assert canvas.fill is not None and canvas.fill.target == 0.7
+    assert canvas.quality == 80
+    assert canvas.size == load_canvas("ebay").size
+    assert load_config("default", ["canvas.preset.straighten=true"]).canvas.preset.straighten
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
