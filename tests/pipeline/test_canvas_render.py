@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from canvas_scenes import draw_glasses, preset
-from pipeline.canvas import Canvas, CanvasPreset, Placement, measure, place, render
+from pipeline.canvas import Canvas, CanvasPreset, Placement, ShadowKind, measure, place, render
 from pipeline.compose import over_white, to_cutout
 from pipeline.errors import ValidationError
 from pipeline.types import Matte
@@ -118,6 +118,20 @@ def test_no_glasses_give_a_white_canvas() -> None:
         )
         assert canvas.white.shape == (240, 300, 3)
         assert (canvas.white == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["natural", "soft"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 30), (40, 1)])
+@pytest.mark.parametrize("level", [0.01, 1.0])
+def test_shadows_of_hardly_anything_break_nothing(
+    size: tuple[int, int], level: float, kind: ShadowKind
+) -> None:
+    alpha = np.zeros(size[::-1], np.float32)
+    alpha[-1, -1] = level
+    photo = np.full((*alpha.shape, 3), 90, np.uint8)
+    for placement in (Placement(size), Placement((50, 50), 2.0)):
+        canvas = render(Matte(alpha, photo), placement, kind, photo)
+        assert canvas.white.shape[:2] == placement.size[::-1]
 
 
 def test_a_natural_shadow_without_its_photo_is_refused() -> None:

@@ -243,7 +243,7 @@ def test_sixteen_bit_white_is_judged_to_its_last_bit() -> None:
     canvas = render(matte, case.placement, bits=16)
     assert verdict_of(replace(case, canvas=canvas)).passed
     grey = spot(replace(case, canvas=canvas), 5, 5, 65534)
-    assert "1 pixel of the background are not exactly 65535" in verdict_of(grey).reasons[0]
+    assert "1 pixel of the background is not exactly 65535" in verdict_of(grey).reasons[0]
 
 
 def test_side_views_pass_beside_their_front_and_say_so() -> None:
