@@ -245,27 +245,18 @@ def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] =
     path = _find(name_or_path, preset_folder(), preset_names())
     tree = read_tree(path)
     for override in overrides:
+        if override.strip().startswith("canvas.preset."):
+            tree = _with_canvas(tree)
         apply_override(tree, override)
-    if isinstance(tree.get("canvas"), dict):
-        tree = tree | {"canvas": _with_preset(tree["canvas"])}
-    return _checked(Config, tree, path)
+    return _checked(Config, _with_canvas(tree), path)
 
 
-def _with_preset(canvas: dict[str, Any]) -> dict[str, Any]:
-    """Replace the preset's name by its keys, changed by those that stand beside it."""
-    named = canvas.get("preset", "source")
-    if not isinstance(named, str):
-        return canvas
-    own = {key: value for key, value in canvas.items() if key in CanvasConfig.model_fields}
-    changes = {key: value for key, value in canvas.items() if key not in own}
-    if not isinstance(changes.get("fill", {}), dict):
-        changes["fill"] = {"target": changes["fill"]}
-    preset = load_canvas(named)
-    if not changes:
-        return own | {"preset": preset}
-    told = preset.model_dump(exclude_none=True) | {"name": f"{preset.name}, changed"}
-    fill = told.get("fill", {}) | changes.pop("fill", {})
-    return own | {"preset": told | changes | ({"fill": fill} if fill else {})}
+def _with_canvas(tree: dict[str, Any]) -> dict[str, Any]:
+    """Put the keys of the canvas preset where the tree has its name or path."""
+    canvas = tree.get("canvas")
+    if not isinstance(canvas, dict) or not isinstance(canvas.get("preset"), str):
+        return tree
+    return tree | {"canvas": canvas | {"preset": load_canvas(canvas["preset"]).model_dump()}}
 
 
 def load_canvas(name_or_path: str | Path) -> CanvasPreset:
@@ -309,6 +300,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _explain_one(where: tuple[int | str, ...], detail: Any, model: type[BaseModel]) -> str:
     key = ".".join(map(str, where))
+    if detail["type"] == "value_error":  # a rule of ours, about several keys or a pattern
+        return f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])
     if detail["type"] != "extra_forbidden":
         return f"{key}: {detail['msg'].lower()}, not {detail['input']!r}"
     known = _known_keys(where[:-1], model)

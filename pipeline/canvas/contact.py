@@ -69,7 +69,7 @@ def _darkness(luma: Floats, cover: Floats, diagonal: float) -> Floats | None:
     glasses = cover > 0.02
     # Two pixels further out the ground is free of the glasses' edge and its halo of sharpening.
     ground = cv2.dilate(glasses.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
-    if np.count_nonzero(ground) < 100:
+    if not glasses.any() or np.count_nonzero(ground) < 100:
         return None
     tone = _spread(luma, ground, max(0.7, 0.003 * diagonal))
     bright = _closed(tone, ground, _VALLEY * diagonal)

@@ -79,6 +79,8 @@ class CanvasPreset(_Section):
             raise ValueError("size and aspect exclude each other: a size has its aspect")
         if self.is_source != (self.fill is None):
             raise ValueError("fill goes with size or aspect, and those with fill")
+        if not self.is_source and self.name == "source":
+            raise ValueError("a canvas with a size or an aspect needs a name other than source")
         if self.least_side > self.most_side:
             raise ValueError("least_side must not be more than most_side")
         if self.size is not None:

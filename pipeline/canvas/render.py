@@ -120,7 +120,7 @@ def _shadow(
         if photo is None or photo.shape != matte.foreground.shape:
             raise ValidationError("the natural shadow needs the photo, at the size of its matte")
         found = natural(photo, matte.alpha)
-        if found is not None and not placement.moves_nothing:
+        if found is not None and there is not matte:
             found = _landed(found, placement)
     return None if found is None else faded(found, placement.size)
 

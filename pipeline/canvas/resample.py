@@ -22,7 +22,7 @@ from pipeline.types import Floats
 Window = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels."""
 _REACH = 2
-"""Pixels that the bicubic kernel reaches, in those of the coarser grid."""
+"""Pixels that the wider kernel reaches, in those of the coarser grid."""
 
 
 def landing(window: Window, placement: Placement) -> Window:
@@ -40,9 +40,10 @@ def landing(window: Window, placement: Placement) -> Window:
 def resample(plane: Floats, origin: tuple[int, int], placement: Placement, into: Window) -> Floats:
     """Return a window of the canvas.
 
-    Shrinking averages over all pixels that a pixel of the canvas covers, weighted by Pillow's
-    bicubic kernel, which has one negative lobe: beside the glasses it makes white whiter, which
-    is clipped, and no second, dark ring as Lanczos' does.
+    Shrinking averages over all pixels that a pixel of the canvas covers, with Pillow's Hamming
+    kernel, which has no negative lobes: those would be clipped at white and so thicken wires.
+    Enlarging takes the bicubic one, which has a single negative lobe, so that no ring shows on
+    the white beside an edge, as it does with Lanczos'.
 
     Args:
         plane: float32 (h, w), 0 beyond its borders.
@@ -64,9 +65,8 @@ def resample(plane: Floats, origin: tuple[int, int], placement: Placement, into:
     (left, top), (right, bottom) = before.tolist(), after.tolist()
     padded = cv2.copyMakeBorder(plane, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
     (bx0, by0), (bx1, by1) = (box + before).tolist()
-    picture = Image.fromarray(padded).resize(
-        (x1 - x0, y1 - y0), Image.Resampling.BICUBIC, box=(bx0, by0, bx1, by1)
-    )
+    kernel = Image.Resampling.HAMMING if placement.scale < 1 else Image.Resampling.BICUBIC
+    picture = Image.fromarray(padded).resize((x1 - x0, y1 - y0), kernel, box=(bx0, by0, bx1, by1))
     return np.asarray(picture)
 
 

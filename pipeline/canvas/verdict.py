@@ -1,6 +1,7 @@
 """Does a finished picture keep the rules of its canvas?
 
-Every rule is measured on the picture, not taken from the placement that should have made it so.
+What can be measured on the picture is, and not taken from the placement that should have made it
+so.
 """
 
 from __future__ import annotations
@@ -96,17 +97,7 @@ def check(canvas: Canvas, extent: Extent, placement: Placement, preset: CanvasPr
     ]
     if preset.fill is not None and not there.is_empty:
         rules += [_fill(there, placement, preset.fill), _margin(there, preset.margin)]
-    limit = preset.max_upscaling
-    rules.append(
-        _rule(
-            "upscaling",
-            placement.scale <= limit + 1e-6,
-            f"{placement.scale:.2f}",
-            f"at most {limit:g}",
-            f"the glasses are enlarged {placement.scale:.2f} times, more than {limit:g}; "
-            "a larger photo is needed",
-        )
-    )
+    rules.append(_upscaling(placement.scale, preset.max_upscaling))
     return Verdict(preset.name, tuple(rules))
 
 
@@ -166,12 +157,13 @@ def _whites(canvas: Canvas) -> Iterator[Rule]:
         ("border", border, "on the border"),
         ("background", background, "of the background"),
     ):
+        plural = "" if count == 1 else "s"
         yield _rule(
             name,
             count == 0,
             f"{count} not white",
             "0",
-            f"{count} pixel{'s' * (count != 1)} {where} are not exactly {full}",
+            f"{count} pixel{plural} {where} {'are' if plural else 'is'} not exactly {full}",
         )
 
 
@@ -198,7 +190,7 @@ def _clipped(alpha: Floats, placement: Placement) -> Rule:
     count = _on_border(alpha > HALF)
     return _rule(
         "whole on canvas",
-        over <= 0 and count == 0,
+        over <= 0.01 and count == 0,
         f"{count} pixels on the border, {over:.1f} beyond",
         "0, 0",
         "the glasses are clipped by the border of the canvas",
@@ -243,4 +235,14 @@ def _margin(there: Extent, margin: float) -> Rule:
         f"{100 * free:.1f} %",
         f"at least {100 * margin:g} %",
         f"the glasses come within {100 * free:.1f} % of the border, less than {100 * margin:g} %",
+    )
+
+
+def _upscaling(scale: float, limit: float) -> Rule:
+    return _rule(
+        "upscaling",
+        scale <= limit + 1e-6,
+        f"{scale:.2f}",
+        f"at most {limit:g}",
+        f"the glasses are enlarged {scale:.2f} times, more than {limit:g}: take a larger photo",
     )

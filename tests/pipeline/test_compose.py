@@ -77,4 +77,4 @@ def test_deepened_is_the_photos_own_where_nothing_changed_and_moved_as_far_elsew
     seen = alpha > 0
     same = seen[..., None] & (freed == photo)
     assert np.array_equal(result[same], deep[same])
-    assert np.abs(result[seen] / 257 - freed[seen]).max() <= 1
+    assert np.abs(result[seen] / 257 - freed[seen]).max(initial=0) <= 1

@@ -112,7 +112,6 @@ def test_format_and_depth(
         (["output.pictures=[]"], "at least one of white"),
         (["output.pictures=[white, shadow]"], r"output\.pictures"),
         (["output.format=gif"], r"output\.format"),
-        (["canvas.preset=amazon", "canvas.fil=0.9"], "unknown key.*did you mean fill"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_photo_is_touched(told: list[str], words: str) -> None:
@@ -137,20 +136,6 @@ def test_the_canvas_decides_where_output_is_silent(
     config = load_config("default", told)
     form = Outputs.of(config).finished
     assert (config.picture_format, form.quality, form.ppi) == wanted
-
-
-def test_a_canvas_is_changed_key_by_key() -> None:
-    config = load_config("default", ["canvas.preset=google_merchant", "canvas.fill=0.8"])
-    preset = config.canvas.preset
-    assert preset.size == (1500, 1500)
-    assert preset.fill is not None
-    assert (preset.fill.target, preset.fill.least) == (0.8, 0.75)
-    assert preset.name == "google_merchant, changed"
-    told = ["canvas.preset=google_merchant", "canvas.fill.most=0.88", "canvas.straighten=false"]
-    preset = load_config("default", told).canvas.preset
-    assert preset.fill is not None
-    assert (preset.fill.target, preset.fill.most, preset.straighten) == (0.85, 0.88, False)
-    assert load_config("default", ["canvas.straighten=true"]).canvas.preset.is_source
 
 
 def test_the_source_canvas_is_the_photos_own_to_the_bit(bench: Bench) -> None:
