@@ -127,19 +127,19 @@ class Work:
     def _product(self, sources: Sequence[Source]) -> Iterator[Step]:
         new: list[Source] = []
         done: list[Source] = []
-        last = yield from self._apart(sources, new, done, None)
+        held = yield from self._apart(sources, new, done, None)
         again = [source for source in done if self._has_canvas(source)] if new else []
         old: list[Source] = []
         if again:
-            last = yield from self._apart(again, old, None, last)
+            held = yield from self._apart(again, old, None, held)
         entries = self._folder.waiting.entries
         group = [entries[source.key].extent for source in (*old, *new)]
         for source in (*old, *new):
             record = _guarded(source.key, partial(self._after_waiting, source, group))
             yield replace(self._noted(record), worked=False)
         self._folder.waiting.drop(source.key for source in (*old, *new))
-        if last is not None:
-            yield last
+        if held is not None:
+            yield held
         yield from (self._done_before(source) for source in done if source not in again)
 
     def _apart(
@@ -147,33 +147,35 @@ class Work:
         sources: Sequence[Source],
         waits: list[Source],
         done: list[Source] | None,
-        last: Step | None,
+        held: Step | None,
     ) -> Generator[Step, None, Step | None]:
         """Cut photos of a product out, each for itself.
 
-        Each step is told before the next is done, and the last is returned: no limit comes between
-        the last photo and the canvases.
+        What counts for a limit is told when the next photo begins, and of the last it is returned:
+        no limit comes between the last photo and the canvases.
 
         Args:
             sources: the photos.
             waits: gets those that wait from now on.
             done: gets those that had been done before; None does them again.
-            last: a step to tell first.
+            held: a step to tell first.
         """
         for source, loading in self._reader.ahead(sources, again=done is None):
-            if last is not None:
-                yield last
-            last = None
+            if held is not None:
+                yield held
+            held = None
             told = _guarded(source.key, partial(self._set_waiting, loading))
             del loading
             if isinstance(told, Record):
-                last = self._noted(told)
+                yield replace(self._noted(told), worked=False)
             elif told is None and done is not None:
                 done.append(source)
+                continue
             else:
                 waits.append(source)
-                last = Step(None, worked=bool(told))
-        return last
+            if told is not False:  # it had not been waiting already
+                held = Step(None)
+        return held
 
     def _set_waiting(self, loading: Future[Loaded]) -> Record | bool | None:
         """Cut a photo out and let it wait.

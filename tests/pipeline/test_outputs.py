@@ -248,6 +248,14 @@ def test_without_masks_evaluating_says_what_it_needs(bench: Bench) -> None:
         find_predictions(bench.output, ["a"])
 
 
+def test_masks_of_16_bits_are_evaluated_as_those_of_8(bench: Bench) -> None:
+    bench.photo("a.png")
+    bench.run("output.depth=16")
+    read = find_predictions(bench.output, ["a"]).read("a", bench.toy.mask.shape)
+    assert read is not None
+    assert np.array_equal(read.mask, bench.toy.mask)
+
+
 def test_files_of_chosen_folders_alone_are_anothers(bench: Bench) -> None:
     bench.photo("a.png")
     (bench.output / "overlays").mkdir(parents=True)

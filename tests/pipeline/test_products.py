@@ -30,7 +30,9 @@ from pipeline.work import products
 from toys import draw_toy
 from workbench import Bench
 
-TOLD = ("canvas.preset=shopify", "canvas.group=([^/]*)_img_", "output.format=png")
+SMALL = "{name: small, size: [300, 280], fill: {target: 0.85}, max_upscaling: 8}"
+ALONE = (f"canvas.preset={SMALL}", "output.report=false")
+TOLD = (*ALONE, "canvas.group=([^/]*)_img_")
 SIZES = {"P_img_1.png": 140, "P_img_2.png": 200, "P_img_3.png": 170}
 
 
@@ -41,13 +43,15 @@ class ShadeFlow:
     empty: set[str] = field(default_factory=set)
     broken: dict[str, BaseException] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
-    most_mattes: int = 0
+    count: Callable[[], int] | None = None
+    counts: list[int] = field(default_factory=list)
 
     def cut(self, photo: Photo) -> FlowResult:
         if photo.key in self.broken:
             raise self.broken[photo.key]
         self.seen.append(photo.key)
-        self.most_mattes = max(self.most_mattes, mattes_in_memory())
+        if self.count is not None:
+            self.counts.append(self.count())
         if photo.key in self.empty:
             return FlowResult(Detections.none(), None, None)
         alpha = (photo.rgb.mean(axis=2) < 60).astype(np.float32)
@@ -138,7 +142,7 @@ def test_photos_that_stand_alone_are_as_without_groups(studio: Studio, tmp_path:
     studio.do()
     other = Studio(tmp_path / "other")
     other.source = studio.source
-    other.run(TOLD[0], TOLD[2], flow=other.shades)
+    other.run(*ALONE, flow=other.shades)
     for name in ("cutouts/Q_img_1.png", "cutouts/alone.png", "masks/P_img_1.png"):
         assert studio.files()[name] == other.files()[name]
     assert studio.files()["cutouts/P_img_1.png"] != other.files()["cutouts/P_img_1.png"]
@@ -172,6 +176,26 @@ def test_photos_that_fail_or_show_nothing_hold_nobody_up(studio: Studio) -> None
     assert studio.results() == studio.fresh()
 
 
+def test_what_is_over_before_a_stop_is_told(studio: Studio) -> None:
+    studio.shades.empty = {"P_img_1.png"}
+    studio.shades.broken = {"P_img_2.png": KeyboardInterrupt()}
+    summary = studio.do()
+    assert [r.key for r in summary.records] == list(studio.records()) == ["P_img_1.png"]
+    assert summary.left == 4
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_limit_that_a_failure_uses_up_still_comes_to_an_end(studio: Studio, limit: int) -> None:
+    studio.shades.broken = {"P_img_3.png": ValueError("broken")}
+    for _ in range(5):
+        studio.do(limit=limit)
+    assert {key: r.status for key, r in studio.records().items()} == {
+        "P_img_1.png": "done",
+        "P_img_2.png": "done",
+        "P_img_3.png": "failed",
+    } | ({"Q_img_1.png": "done", "alone.png": "done"} if limit == 2 else {})
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_a_limit_leaves_a_product_for_the_next_run_and_nothing_is_cut_out_twice(
     studio: Studio, limit: int
@@ -201,6 +225,7 @@ def test_what_waits_is_not_yet_a_result(studio: Studio) -> None:
 def test_ctrl_c_within_a_product(studio: Studio) -> None:
     studio.shades.broken = {"P_img_3.png": KeyboardInterrupt()}
     assert studio.do().interrupted
+    assert studio.records() == {}
     studio.shades.broken = {}
     assert studio.do().counts["done"] == 5
     assert sorted(studio.shades.seen) == sorted([*SIZES, "Q_img_1.png", "alone.png"])
@@ -338,7 +363,7 @@ def test_shadows_are_those_of_photos_that_stand_alone(
     studio.do(told)
     other = Studio(tmp_path / "other")
     other.source = studio.source
-    other.run(TOLD[0], TOLD[2], told, flow=other.shades)
+    other.run(*ALONE, told, flow=other.shades)
     name = "cutouts/P_img_2.png"
     assert studio.files()[name] == other.files()[name]
 
@@ -347,8 +372,10 @@ def test_memory_does_not_grow_with_the_product(studio: Studio) -> None:
     for n in range(4, 12):
         studio.shoot(f"P_img_{n}.png", 150)
     before = mattes_in_memory()
+    studio.shades.count = mattes_in_memory
     studio.do()
-    assert studio.shades.most_mattes - before <= 1
+    assert len(studio.shades.counts) == 13
+    assert max(studio.shades.counts) - before <= 1
     assert mattes_in_memory() - before <= 1
 
 
