@@ -38,7 +38,7 @@ def landing(window: Window, placement: Placement) -> Window:
 
 
 def resample(plane: Floats, origin: tuple[int, int], placement: Placement, into: Window) -> Floats:
-    """Return a window of the canvas.
+    """Return a window of the canvas: the plane turned, where it must be, then scaled and shifted.
 
     Shrinking averages over all pixels that a pixel of the canvas covers, with Pillow's Hamming
     kernel, which has no negative lobes: those would be clipped at white and so thicken wires.
