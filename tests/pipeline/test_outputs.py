@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from pipeline.compose import over_white, overlay
+from pipeline.canvas import measure
+from pipeline.compose import in_bits, over_white, overlay, to_cutout
 from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, EvaluationError
 from pipeline.evaluation.predictions import find_predictions
-from pipeline.flow import Flow
+from pipeline.flow import Flow, lay_out
 from pipeline.images import read_photo, read_raw, write_image
 from pipeline.outputs import Outputs
+from pipeline.types import Matte
 from toys import FakeDetector, FakeSegmenter, draw_toy
 from workbench import Bench
 
@@ -231,6 +233,29 @@ def test_16_bits_of_the_photo_reach_the_picture(bench: Bench) -> None:
     assert inner.sum() > 1000
     assert np.array_equal(white[inner], deep[inner])
     assert (white[~outer] == 65535).all()
+
+
+@pytest.mark.parametrize("told", [(), ("canvas.preset={name: s, size: [90, 90], fill: {}}",)])
+def test_16_bits_are_finer_steps_of_the_same_picture_on_every_canvas(
+    bench: Bench, told: tuple[str, ...]
+) -> None:
+    config = load_config("default", [*told, "output.depth=16"])
+    toy = bench.toy
+    alpha = cv2.GaussianBlur(toy.mask.astype(np.float32), (0, 0), 1.0)
+    matte = Matte(alpha, toy.rgb)
+    extent = measure(alpha)
+    rough, _ = lay_out(matte, extent, load_config("default", told))
+    fine, verdict = lay_out(matte, extent, config)
+    assert verdict.passed
+    assert fine.white.dtype == np.uint16
+    assert np.abs(fine.white / 257 - rough.white).max() <= 0.51
+    assert (fine.white % 257).any()
+    deep = Matte(alpha, in_bits(toy.rgb, 16))
+    again, _ = lay_out(deep, extent, config)
+    assert np.abs(again.white.astype(int) - fine.white).max() <= 1
+    clear = to_cutout(again.matte, 16).rgba.astype(float) / 65535
+    over = clear[..., :3] * clear[..., 3:] + 1 - clear[..., 3:]
+    assert np.abs(over * 65535 - again.white).max() <= 2
 
 
 def test_8_bits_of_the_photo_are_said_in_16(bench: Bench) -> None:

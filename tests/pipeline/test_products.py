@@ -148,6 +148,18 @@ def test_photos_that_stand_alone_are_as_without_groups(studio: Studio, tmp_path:
     assert studio.files()["cutouts/P_img_1.png"] != other.files()["cutouts/P_img_1.png"]
 
 
+def test_a_photo_whose_matte_is_empty_waits_and_is_flagged_and_moves_nobody(
+    studio: Studio,
+) -> None:
+    studio.do()
+    before = studio.files()["cutouts/P_img_1.png"]
+    Image.new("RGB", (320, 240), "white").save(studio.source / "P_img_4.png")
+    assert studio.do().counts["done"] == 4
+    assert studio.files()["cutouts/P_img_1.png"] == before
+    assert "review: there are no glasses on the canvas" in studio.records()["P_img_4.png"].flags
+    assert (read_raw(studio.output / "cutouts/P_img_4.png") == 255).all()
+
+
 def test_the_source_canvas_needs_no_waiting(studio: Studio) -> None:
     group = "canvas.group=([^/]*)_img_"
     studio.run(group, flow=studio.shades, limit=1)
