@@ -24,6 +24,9 @@ from workbench import Bench
 FOLDERS = {"white": "cutouts", "transparent": "transparent", "mask": "masks", "overlay": "overlays"}
 
 
+MARKET = "canvas.preset={name: own, size: [90, 90], fill: {}, format: jpeg, quality: 91, ppi: 300}"
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
@@ -125,10 +128,9 @@ def test_what_cannot_be_is_refused_before_a_photo_is_touched(told: list[str], wo
     ("told", "wanted"),
     [
         ([], ("png", 95, None)),
-        (["canvas.preset=zalando"], ("jpeg", 95, 300)),
-        (["canvas.preset=ebay"], ("jpeg", 92, 300)),
-        (["canvas.preset=ebay", "output.format=webp", "output.quality=80"], ("webp", 80, 300)),
-        (["canvas.preset=ebay", "output.ppi=72"], ("jpeg", 92, 72)),
+        ([MARKET], ("jpeg", 91, 300)),
+        ([MARKET, "output.format=webp", "output.quality=80"], ("webp", 80, 300)),
+        ([MARKET, "output.ppi=72"], ("jpeg", 91, 72)),
         (["output.ppi=72.5"], ("png", 95, 72.5)),
     ],
 )
