@@ -10,14 +10,19 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.canvas.preset import CanvasPreset
+from pipeline.canvas.shadow import ShadowKind
 from pipeline.errors import ConfigError
 from pipeline.tree import apply_override, read_tree
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -99,18 +104,59 @@ class ReviewConfig(_Section):
     """The mask covers less than this share of its box."""
 
 
+class CanvasConfig(_Section):
+    """What the finished picture has to be."""
+
+    preset: CanvasPreset = CanvasPreset()
+    """In YAML a name in `configs/canvas/`, the path of a file, or its keys themselves."""
+    group: str | None = None
+    """A regular expression on a photo's path; photos for which its first group (or all of it, where
+    it has none) is the same show one product and share scale and baseline."""
+    shadow: ShadowKind = "none"
+    """None, the photo's own, or a drawn one."""
+
+    @field_validator("group")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"a regular expression is needed: {error}") from error
+        return pattern
+
+
+Picture = Literal["white", "transparent", "mask", "overlay"]
+
+
 class OutputConfig(_Section):
     """What is written, and how."""
 
-    format: Literal["png", "keep"] = "png"
-    """Format of the cut-outs: PNG, which alone keeps white exact, or the photo's own where it can
-    be written."""
-    quality: int = Field(95, ge=1, le=100)
-    """Of JPEG and WebP cut-outs."""
+    pictures: tuple[Picture, ...] = ("white", "mask")
+    """Any of them: the white picture, the transparent cut-out, the matte, and the photo with the
+    outline drawn on it, for checking."""
+    format: Literal["png", "jpeg", "webp", "tiff", "keep"] | None = None
+    """Of white pictures and transparent cut-outs; "keep" is the photo's own where it can be
+    written. Null is what the canvas asks for, else PNG, which keeps white exact."""
+    depth: Literal[8, 16] = 8
+    """Bits a channel; 16 of PNG and TIFF, mattes included."""
+    quality: int | None = Field(None, ge=1, le=100)
+    """Of JPEG and WebP; null is what the canvas asks for, else 95."""
+    ppi: float | None = Field(None, ge=1.0, le=10000.0)
+    """Pixels per inch that the files state; null is what the canvas asks for, else nothing."""
+    metadata: Literal["strip", "keep"] = "strip"
+    """Keep author, copyright, camera and so on in white pictures and transparent cut-outs."""
     report: bool = True
     """Write report/index.html."""
     thumbnail: int = Field(320, ge=64, le=1024)
     """Longest side of the report's thumbnails, in pixels."""
+
+    @field_validator("pictures")
+    @classmethod
+    def _some_once_in_order(cls, told: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        if not told:
+            raise ValueError("name at least one of " + ", ".join(get_args(Picture)))
+        return tuple(name for name in get_args(Picture) if name in told)
 
 
 class RunConfig(_Section):
@@ -133,8 +179,23 @@ class Config(_Section):
     segmenter: SegmenterConfig = SegmenterConfig()
     refine: RefineConfig = RefineConfig()
     review: ReviewConfig = ReviewConfig()
+    canvas: CanvasConfig = CanvasConfig()
     output: OutputConfig = OutputConfig()
     run: RunConfig = RunConfig()
+
+    @property
+    def picture_format(self) -> Literal["png", "jpeg", "webp", "tiff", "keep"]:
+        """Of white pictures and transparent cut-outs: what `output` says, else the canvas."""
+        return self.output.format or self.canvas.preset.format or "png"
+
+    @model_validator(mode="after")
+    def _has_the_bits(self) -> Self:
+        if self.output.depth == 16 and self.picture_format in ("jpeg", "webp"):
+            raise ValueError(
+                f"output.depth 16 needs output.format png, tiff or keep; {self.picture_format} "
+                f"(canvas {self.canvas.preset.name}) has 8 bits"
+            )
+        return self
 
     def fingerprint(self, weights: Mapping[str, str], version: str) -> str:
         """Return what two runs must share for their results to be interchangeable.
@@ -170,6 +231,15 @@ def preset_names() -> list[str]:
     return sorted(name for name in names if not name.startswith("train_"))
 
 
+def canvas_names() -> list[str]:
+    """Return the names that `canvas.preset` knows, sorted."""
+    return sorted(path.stem for path in _canvas_folder().glob("*.yaml"))
+
+
+def _canvas_folder() -> Path:
+    return preset_folder() / "canvas"
+
+
 def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] = ()) -> Config:
     """Read a preset or a file, apply ``section.key=value`` overrides, check everything.
 
@@ -180,49 +250,81 @@ def load_config(name_or_path: str | Path = "default", overrides: Sequence[str] =
     Raises:
         ConfigError: not found, not YAML, an unknown key, a value that does not fit.
     """
-    path = _find(name_or_path)
+    path = _find(name_or_path, preset_folder(), preset_names())
     tree = read_tree(path)
     for override in overrides:
+        if override.strip().startswith("canvas.preset."):
+            tree = _with_canvas(tree)
         apply_override(tree, override)
-    try:
-        return Config.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(f"configuration {path}: {_explain(error)}") from error
+    return _checked(Config, _with_canvas(tree), path)
 
 
-def _find(name_or_path: str | Path) -> Path:
+def _with_canvas(tree: dict[str, Any]) -> dict[str, Any]:
+    """Put the keys of the canvas preset where the tree has its name or path."""
+    canvas = tree.get("canvas")
+    if not isinstance(canvas, dict) or not isinstance(canvas.get("preset"), str):
+        return tree
+    return tree | {"canvas": canvas | {"preset": load_canvas(canvas["preset"]).model_dump()}}
+
+
+def load_canvas(name_or_path: str | Path) -> CanvasPreset:
+    """Read a canvas preset; its name is that of the file unless it says otherwise.
+
+    Args:
+        name_or_path: a name in `configs/canvas/`, or the path of a YAML file.
+
+    Raises:
+        ConfigError: not found, not YAML, an unknown key, a value that does not fit.
+    """
+    path = _find(name_or_path, _canvas_folder(), canvas_names(), "canvas")
+    return _checked(CanvasPreset, {"name": path.stem} | read_tree(path), path)
+
+
+def _find(
+    name_or_path: str | Path, folder: Path, names: Sequence[str], what: str = "configuration"
+) -> Path:
     given = Path(name_or_path)
     looks_like_path = given.suffix.lower() in {".yaml", ".yml"} or len(given.parts) > 1
-    path = given if looks_like_path else preset_folder() / f"{given}.yaml"
+    path = given if looks_like_path else folder / f"{given}.yaml"
     if path.is_file():
         return path
     if looks_like_path:
-        raise ConfigError(f"configuration file {given} not found")
-    names = ", ".join(preset_names())
+        raise ConfigError(f"{what} file {given} not found")
     raise ConfigError(
-        f"no configuration named {str(given)!r}: give one of {names}, or a .yaml file"
+        f"no {what} named {str(given)!r}: give one of {', '.join(names)}, or a .yaml file"
     )
 
 
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_explain_one(detail["loc"], detail) for detail in error.errors())
+def _checked(model: type[_Model], tree: dict[str, Any], path: Path) -> _Model:
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"configuration {path}: {_explain(error, model)}") from error
 
 
-def _explain_one(where: tuple[int | str, ...], detail: Any) -> str:
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    return "; ".join(_explain_one(detail["loc"], detail, model) for detail in error.errors())
+
+
+def _explain_one(where: tuple[int | str, ...], detail: Any, model: type[BaseModel]) -> str:
     key = ".".join(map(str, where))
+    if detail["type"] == "value_error":  # a rule of ours, about several keys or a pattern
+        return f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])
     if detail["type"] != "extra_forbidden":
         return f"{key}: {detail['msg'].lower()}, not {detail['input']!r}"
-    known = _known_keys(where[:-1])
+    known = _known_keys(where[:-1], model)
     close = difflib.get_close_matches(str(where[-1]), known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
     return f"unknown key {key}; {hint}"
 
 
-def _known_keys(where: tuple[int | str, ...]) -> list[str]:
-    model: Any = Config
+def _known_keys(where: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    node: Any = model
     for part in where:
-        model = model.model_fields[part].annotation
-    return list(model.model_fields)
+        told = node.model_fields[part].annotation
+        # A section that may be null, as `fill`, is the model among its types.
+        node = next((kind for kind in get_args(told) if hasattr(kind, "model_fields")), told)
+    return list(node.model_fields)
 
 
 def resolve_device(device: str) -> str:

@@ -3,10 +3,10 @@
 The order is that of the keys, so two runs over the same folder agree. Names are planned before
 anything is written:
 
-* the cut-out keeps the photo's relative path;
-* the mask, and a cut-out in another format than the photo's, have the suffix replaced by
-  ".png"; where another photo has that name already (``a.jpg`` beside ``a.png``), ".png" is added
-  to the whole name instead: ``a.png.png``;
+* each kind of picture has a folder of its own, in which a picture has the photo's relative path;
+* in another format than the photo's, the suffix is replaced, as by ".png"; where another photo
+  has that name already (``a.jpg`` beside ``a.png``), ".png" is added to the whole name instead:
+  ``a.png.png``;
 * names that still meet, or that differ in letter case alone and so are one file on some
   machines, get ``~2``, ``~3``, ... before the suffix; so does a folder that would have the name
   of an earlier run's file.
@@ -111,59 +111,57 @@ def _key_below(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
+Names = Mapping[str, str]
+"""Where one photo's results go, by kind; POSIX, relative to OUTPUT."""
+
+
 @dataclass(frozen=True, slots=True)
-class Names:
-    """Where one photo's results go, POSIX, relative to OUTPUT."""
+class Place:
+    """Where pictures of one kind go.
 
-    cutout: str
-    mask: str
+    Attributes:
+        folder: POSIX, relative to OUTPUT.
+        suffix: of those that do not keep the photo's.
+        keeps: suffixes, in lower case, that a picture takes over from its photo.
+    """
 
-    @property
-    def both(self) -> tuple[str, str]:
-        """Cut-out and mask."""
-        return self.cutout, self.mask
+    folder: str
+    suffix: str
+    keeps: tuple[str, ...] = ()
+
+    def candidates(self, key: str) -> Iterator[str]:
+        """Yield names for the picture of a photo, the best first, without end."""
+        path = PurePosixPath(self.folder, key)
+        if path.suffix.lower() in self.keeps:
+            return chain([str(path)], _numbered(path))
+        whole = path.with_name(path.name + self.suffix)
+        plain = path.with_name(path.stem + self.suffix)
+        return chain([str(plain), str(whole)], _numbered(whole))
 
 
 def plan_names(
-    keys: Sequence[str], owned: Mapping[str, Names] | None = None, *, as_png: bool = False
+    keys: Sequence[str], places: Mapping[str, Place], owned: Mapping[str, Names] | None = None
 ) -> dict[str, Names]:
     """Give every photo names of its own.
 
     Args:
         keys: of all photos of the run, in order.
-        as_png: cut-outs are PNG whatever the photo is; else only where the photo's own format
-            cannot be written.
-        owned: names that photos, of this run or an earlier one, have already.
+        places: by kind of picture.
+        owned: names that photos, of this run or an earlier one, have already; of any kinds.
 
     Returns:
-        Names for each of `keys`; no two are equal, nor differ in letter case alone, nor is one
-        a folder of the other, with `owned` included.
+        For each of `keys` a name of each kind of `places`; no two are equal, nor differ in letter
+        case alone, nor is one a folder of the other, with `owned` included.
     """
     owned = owned or {}
-    plan = {key: owned[key] for key in keys if key in owned}
-    new = [key for key in keys if key not in owned]
-    names = _Taken(owned.values())
-    for key in new:  # folders first: they cannot give way as easily as files
-        names.add_folders(next(_cutout_names(key, as_png)), next(_mask_names(key)))
-    for key in new:
-        plan[key] = Names(names.take(_cutout_names(key, as_png)), names.take(_mask_names(key)))
-    return {key: plan[key] for key in keys}
-
-
-def _cutout_names(key: str, as_png: bool) -> Iterator[str]:
-    path = PurePosixPath("cutouts", key)
-    if as_png or path.suffix.lower() not in images.WRITE_SUFFIXES:
-        return _png_names(path)
-    return chain([str(path)], _numbered(path))
-
-
-def _mask_names(key: str) -> Iterator[str]:
-    return _png_names(PurePosixPath("masks", key))
-
-
-def _png_names(path: PurePosixPath) -> Iterator[str]:
-    whole = path.with_name(path.name + ".png")
-    return chain([str(path.with_name(path.stem + ".png")), str(whole)], _numbered(whole))
+    plan = {k: {p: n for p, n in owned.get(k, {}).items() if p in places} for k in keys}
+    new = [(key, kind) for key in keys for kind in places if kind not in plan[key]]
+    names = _Taken(name for own in owned.values() for name in own.values())
+    for key, kind in new:  # folders first: they cannot give way as easily as files
+        names.add_folders(next(places[kind].candidates(key)))
+    for key, kind in new:
+        plan[key][kind] = names.take(places[kind].candidates(key))
+    return dict(plan)
 
 
 def _numbered(path: PurePosixPath) -> Iterator[str]:
@@ -173,12 +171,12 @@ def _numbered(path: PurePosixPath) -> Iterator[str]:
 class _Taken:
     """File and folder names in use, as a file system sees them that ignores letter case."""
 
-    def __init__(self, owned: Iterable[Names]) -> None:
+    def __init__(self, owned: Iterable[str]) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
-        for names in owned:
-            self._files |= {_fold(names.cutout), _fold(names.mask)}
-            self.add_folders(names.cutout, names.mask)
+        for name in owned:
+            self._files.add(_fold(name))
+            self.add_folders(name)
 
     def add_folders(self, *names: str) -> None:
         """Keep files from taking the name of a folder that will be needed."""

@@ -1,11 +1,15 @@
-"""One photo through all stages: detect, segment, refine, compose. No files, no globals."""
+"""One photo through all stages: detect, segment, refine, compose. No files, no globals.
+
+`Flow.cut` goes as far as the matte and `lay_out` does the rest, as photos that share scale and
+baseline have to be known before the first gets its canvas.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,13 +17,18 @@ from detector.errors import DetectorError
 from detector.errors import WeightsError as DetectorWeightsError
 from detector.merge import merge_pieces
 from detector.types import EYEGLASSES, Detections
-from pipeline.compose import over_white
+from pipeline.canvas import Canvas, Extent, Verdict, check, measure, place, render
+from pipeline.compose import deepened
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.refine import RefineSettings, refine
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
 
 STAGES = ("detect", "segment", "refine", "compose")
+_TOUCHES = "the glasses touch the edge of the photo"
+_EMPTY = "the mask is empty"
+_SAID = {_TOUCHES: ("whole in photo", "whole on canvas", "corners", "border"), _EMPTY: ("glasses",)}
+"""What doubts of the mask say already of the picture: rules that cannot be kept then."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,18 +38,22 @@ class FlowResult:
     Attributes:
         detections: the pairs of glasses that were cut out, best first; lenses left out.
         matte: of all pairs together; None where there are no glasses.
-        canvas: uint8 (H, W, 3), the white picture; None where there are no glasses.
+        canvas: the finished picture; None where there are no glasses, or none was asked for.
         quality: the segmenter's guess of the IoU, one for each pair.
         flags: ``"review: <reason>"`` for each reason to look at the result.
         seconds: spent, by stage; see `STAGES`.
+        extent: where the glasses are; None where there are none.
+        verdict: of the canvas.
     """
 
     detections: Detections
     matte: Matte | None
-    canvas: Bytes | None
+    canvas: Canvas | None
     quality: tuple[float, ...] = ()
     flags: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    extent: Extent | None = None
+    verdict: Verdict | None = None
 
 
 class Flow:
@@ -53,10 +66,26 @@ class Flow:
         self._settings = RefineSettings(**config.refine.model_dump())
 
     def process(self, photo: Photo) -> FlowResult:
-        """Cut the glasses out of `photo`.
+        """Cut the glasses out of `photo` and put them on the canvas.
 
         A photo without glasses gives a result without matte and canvas.
         """
+        result = self.cut(photo)
+        if result.matte is None or result.extent is None:
+            return result
+        clock = _Clock()
+        with clock("compose"):
+            canvas, verdict = lay_out(result.matte, result.extent, self.config, photo.rgb)
+        return replace(
+            result,
+            canvas=canvas,
+            verdict=verdict,
+            flags=(*result.flags, *fault_flags(verdict, result.flags)),
+            seconds=add_seconds(result.seconds, clock.seconds),
+        )
+
+    def cut(self, photo: Photo) -> FlowResult:
+        """Cut the glasses out of `photo`; the canvas is left to `lay_out`."""
         clock = _Clock()
         with clock("detect"):
             pairs = self.find(photo)
@@ -69,11 +98,17 @@ class Flow:
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
             matte = self.finish(photo, pairs, masks)
+            if photo.deep is not None and matte.foreground.dtype == np.uint8:
+                colour = deepened(
+                    np.asarray(matte.foreground, np.uint8), matte.alpha, photo.rgb, photo.deep
+                )
+                matte = Matte(matte.alpha, colour)
         with clock("compose"):
-            canvas = over_white(matte.foreground, matte.alpha)
+            lenses = None if masks.lenses is None else np.logical_or.reduce(masks.lenses)
+            extent = measure(matte.alpha, lenses)
         flags = review_flags(pairs, masks, self.config.review)
         quality = tuple(float(value) for value in masks.quality)
-        return FlowResult(pairs, matte, canvas, quality, flags, clock.seconds)
+        return FlowResult(pairs, matte, None, quality, flags, clock.seconds, extent)
 
     def find(self, photo: Photo) -> Detections:
         """The pairs of glasses in `photo`, best first, as `detector.select` wants them."""
@@ -98,6 +133,47 @@ class Flow:
         if union is None:
             raise ValidationError(f"{photo.key}: no pair of glasses to finish")
         return Matte(*union)
+
+
+def lay_out(
+    matte: Matte,
+    extent: Extent,
+    config: Config,
+    rgb: Bytes | None = None,
+    group: Sequence[Extent] = (),
+) -> tuple[Canvas, Verdict]:
+    """Put glasses that are cut out on their canvas, and judge the picture.
+
+    Args:
+        matte, extent: of the glasses, from `Flow.cut`.
+        config: of the run.
+        rgb: uint8 (H, W, 3), the photo, needed for its natural shadow alone.
+        group: of all photos that share scale and baseline.
+
+    Raises:
+        ValidationError: the natural shadow without a photo.
+    """
+    told = config.canvas
+    placement = place(extent, told.preset, group)
+    canvas = render(matte, placement, told.shadow, rgb, config.output.depth)
+    return canvas, check(canvas, extent, placement, told.preset)
+
+
+def fault_flags(verdict: Verdict, flags: Sequence[str]) -> tuple[str, ...]:
+    """Return a flag for each rule that is not kept and that none of `flags` speaks of already."""
+    said = {
+        name for doubt, names in _SAID.items() if any(doubt in f for f in flags) for name in names
+    }
+    return tuple(
+        f"review: {rule.reason}"
+        for rule in verdict.rules
+        if not rule.passed and rule.name not in said
+    )
+
+
+def add_seconds(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Add up seconds by stage."""
+    return {k: first.get(k, 0.0) + second.get(k, 0.0) for k in {**first, **second}}
 
 
 def confirmed(pairs: Detections, masks: Masks, least: float) -> tuple[Detections, Masks]:
@@ -150,12 +226,12 @@ def _doubts(
         yield f"the detector is unsure, score {score:.2f}"
     area = np.count_nonzero(mask)
     if not area:
-        yield "the mask is empty"
+        yield _EMPTY
         return
     if quality < limits.quality:
         yield f"the segmenter is unsure, quality {quality:.2f}"
     if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
-        yield "the glasses touch the edge of the photo"
+        yield _TOUCHES
     x0, y0, x1, y1 = (float(value) for value in box)
     fill = area / max((x1 - x0) * (y1 - y0), 1.0)
     if fill < limits.fill:

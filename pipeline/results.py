@@ -1,31 +1,30 @@
 """One output folder: whose it is, what it holds, how a photo's results get into it.
 
-The folder belongs to one configuration, recorded in `run.json`; from then on `cutouts/`, `masks/`
-and `report/` in it are eyecut's, and results of a photo that changed replace its older ones. Two
-inputs may share a folder as long as no photo of the one stands where a photo of the other did.
+The folder belongs to one configuration, recorded in `run.json`; from then on `report/` and the
+folders of pictures in it are eyecut's, and results of a photo that changed replace its older ones.
+Two inputs may share a folder as long as no photo of the one stands where a photo of the other did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
 from pipeline import images
-from pipeline.compose import to_bytes
+from pipeline.canvas import Canvas
 from pipeline.config import Config
 from pipeline.discovery import Discovery, Names, plan_names
 from pipeline.errors import OutputError
-from pipeline.flow import FlowResult
 from pipeline.manifest import MANIFEST, RUN, Manifest, read_run, write_run
+from pipeline.outputs import Kind, Outputs, fit
 from pipeline.provenance import versions, weights_hashes
-from pipeline.report import shrink, write_page
-from pipeline.types import Bytes, Photo, Record
-
-_OWN = ("cutouts", "masks", "report", MANIFEST)
+from pipeline.report import write_page
+from pipeline.types import Matte, Metadata, Photo, Picture, Record
+from pipeline.waiting import Waiting, WaitingRoom
 
 
 class ResultFolder:
@@ -48,13 +47,17 @@ class ResultFolder:
         self.force = force
         self.told = _describe(config, found.root)
         self.hash: str = self.told["config_hash"]
-        before = _previous(output, force)
+        self.outputs = Outputs.of(config)
+        before = _previous(output, force, self.outputs)
         inputs = {self.told["input"], *((before or {}).get("inputs") or ())}
         self.told["inputs"] = sorted(inputs)
         self._one_input = len(inputs) == 1
         self._refused: set[str] = set()
         self.manifest = self._claim(before)
-        self._names = self._plan([source.key for source in found.sources])
+        self.waiting = WaitingRoom(output)
+        keys = [source.key for source in found.sources]
+        self._forget_stale(set(keys))
+        self._names = self._plan(keys)
 
     def _claim(self, before: dict[str, Any] | None) -> Manifest:
         try:
@@ -75,26 +78,56 @@ class ResultFolder:
             raise
         return manifest
 
+    def _forget_stale(self, keys: set[str]) -> None:
+        """Drop what waits in vain, of another configuration or gone, and what it had written."""
+        stale = {
+            key: entry.record
+            for key, entry in self.waiting.entries.items()
+            if self.force
+            or entry.record.config_hash != self.hash
+            or (self._one_input and key not in keys)
+        }
+        kept = {
+            name for record in self.manifest.records.values() for name in record.outputs.values()
+        }
+        self._remove({n for record in stale.values() for n in record.outputs.values()} - kept)
+        self.waiting.drop(stale)
+
     def _plan(self, keys: list[str]) -> dict[str, Names]:
         ours = set(keys)
         owned = {
-            key: Names(record.outputs["cutout"], record.outputs["mask"])
+            key: record.outputs
             for key, record in self.manifest.records.items()
-            if {"cutout", "mask"} <= record.outputs.keys()
-            and (key not in ours or record.config_hash == self.hash)
+            if key not in ours or record.config_hash == self.hash
         }
-        return plan_names(keys, owned, as_png=self.config.output.format == "png")
+        for key, entry in self.waiting.entries.items():
+            owned[key] = {**owned.get(key, {}), **entry.record.outputs}
+        return plan_names(keys, self.outputs.places, owned)
 
     def is_done(self, key: str, sha256: str) -> bool:
         """Say whether the photo with this key and content needs no more work."""
         record = self.manifest.records.get(key)
         if self.force or record is None or record.status not in ("done", "no_glasses"):
             return False
-        results = (record.outputs[kind] for kind in ("cutout", "mask") if kind in record.outputs)
+        return self._holds(record, sha256, self.outputs.kinds if record.status == "done" else ())
+
+    def waits(self, key: str, sha256: str) -> Waiting | None:
+        """What is known of a photo that is cut out and waits for the others of its product."""
+        entry = self.waiting.entries.get(key)
+        if entry is None:
+            return None
+        early = [kind for kind in self.outputs.kinds if kind in ("mask", "overlay")]
+        return entry if self._holds(entry.record, sha256, early) else None
+
+    def _holds(self, record: Record, sha256: str, kinds: Iterable[Kind]) -> bool:
+        """Say whether a record is of this photo and run, and its pictures are all there."""
         return (
             record.input_sha256 == sha256
             and record.config_hash == self.hash
-            and all((self.output / name).is_file() for name in results)
+            and all(
+                kind in record.outputs and (self.output / record.outputs[kind]).is_file()
+                for kind in kinds
+            )
         )
 
     def check_owner(self, key: str, sha256: str) -> None:
@@ -115,28 +148,37 @@ class ResultFolder:
                 "than one input; name another folder, or replace them with --force"
             )
 
-    def deliver(self, photo: Photo, result: FlowResult) -> dict[str, str]:
-        """Write what `result` holds and return the paths by kind, relative to the folder.
+    def deliver_photo(self, photo: Photo, matte: Matte | None) -> dict[str, str]:
+        """Write what depends on no canvas; return the paths by kind, relative to the folder.
 
         Raises:
             OutputError: the disk refuses.
         """
-        names = self._names[photo.key]
-        pictures: dict[str, tuple[str, Bytes]] = {}
-        if result.matte is not None and result.canvas is not None:
-            pictures["cutout"] = names.cutout, result.canvas
-            pictures["mask"] = names.mask, to_bytes(result.matte.alpha)
-        if self.config.output.report:
-            longest = self.config.output.thumbnail
-            small = names.mask.removeprefix("masks/").removesuffix(".png") + ".jpg"
-            pictures["before"] = f"report/before/{small}", shrink(photo.rgb, longest)
-            if result.canvas is not None:
-                pictures["after"] = f"report/after/{small}", shrink(result.canvas, longest)
-        for name, array in pictures.values():
+        return self._write(photo.key, self.outputs.of_photo(photo, matte))
+
+    def deliver_canvas(self, key: str, canvas: Canvas, metadata: Metadata | None) -> dict[str, str]:
+        """Write what shows the finished picture of a photo, as `deliver_photo` does."""
+        return self._write(key, self.outputs.of_canvas(canvas), metadata)
+
+    def _write(
+        self,
+        key: str,
+        pictures: Iterator[tuple[Kind, Picture]],
+        metadata: Metadata | None = None,
+    ) -> dict[str, str]:
+        written: dict[str, str] = {}
+        for kind, array in pictures:
+            name, form = self._names[key][kind], self.outputs.form(kind)
             images.write_image(
-                self.output / name, array, quality=self.config.output.quality, overwrite=True
+                self.output / name,
+                fit(array, PurePosixPath(name).suffix),
+                quality=form.quality,
+                ppi=form.ppi,
+                metadata=metadata if form.tells else None,
+                overwrite=True,
             )
-        return {kind: name for kind, (name, _) in pictures.items()}
+            written[kind] = name
+        return written
 
     def note(self, record: Record) -> None:
         """Enter `record` in the manifest; what an older one wrote and it does not is removed.
@@ -149,7 +191,7 @@ class ResultFolder:
         self.manifest.append(record)
         if before is None:
             return
-        planned = {n for k, own in self._names.items() if k != record.key for n in own.both}
+        planned = {n for k, own in self._names.items() if k != record.key for n in own.values()}
         self._remove(set(before.outputs.values()) - set(record.outputs.values()) - planned)
 
     def _remove(self, names: Iterable[str]) -> None:
@@ -178,7 +220,7 @@ class ResultFolder:
         self.manifest.close()
 
 
-def _previous(output: Path, force: bool) -> dict[str, Any] | None:
+def _previous(output: Path, force: bool, outputs: Outputs) -> dict[str, Any] | None:
     """Return what the last run said of itself; refuse a folder that is not eyecut's."""
     try:
         before = read_run(output)
@@ -187,7 +229,9 @@ def _previous(output: Path, force: bool) -> dict[str, Any] | None:
             return None
         raise
     if before is None and not force:
-        foreign = [name for name in _OWN if _holds_something(output / name)]
+        folders = {PurePosixPath(place.folder).parts[0] for place in outputs.places.values()}
+        own = sorted(folders | {MANIFEST})
+        foreign = [name for name in own if _holds_something(output / name)]
         if foreign:
             raise OutputError(
                 f"{output} holds {', '.join(foreign)} of another origin (no {RUN}); name another "

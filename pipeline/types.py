@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint16]
+Picture = NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16; what takes it says so."""
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Box = tuple[float, float, float, float]
@@ -42,6 +45,11 @@ def _check(name: str, value: object, dtype: type[np.generic], shape: tuple[int |
         raise ValidationError(f"{name} must be {wanted}, not {value.dtype.name} {value.shape}")
 
 
+def _depth_of(value: object) -> type[np.generic]:
+    """The type that a picture of 8 or 16 bits has to have: its own if it is one of them."""
+    return np.uint16 if isinstance(value, np.ndarray) and value.dtype == np.uint16 else np.uint8
+
+
 def _check_unit_range(name: str, value: Floats) -> None:
     """Raise unless all values are finite and within [0, 1]; min and max catch NaN too."""
     if value.size and not (value.min() >= 0 and value.max() <= 1):
@@ -51,16 +59,38 @@ def _check_unit_range(name: str, value: Floats) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a photo's file says of the photo, fit to be written into its cut-out.
+
+    Attributes:
+        exif: a block of EXIF as files hold it, ``Exif\\0\\0`` first; empty where there is none.
+        xmp: an XML document, UTF-8.
+        iptc: IPTC-IIM records.
+        remarks: what was left out because it was damaged, for the user.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One picture as the stages see it.
 
     Attributes:
         key: POSIX path relative to the input root, e.g. ``"a/b.jpg"``.
         rgb: uint8 (H, W, 3), sRGB, upright.
+        deep: uint16 (H, W, 3), the same in 16 bits; None where they were not asked for, or the
+            file has fewer.
+        metadata: None where it was not asked for.
     """
 
     key: str
     rgb: Bytes
+    deep: Words | None = None
+    metadata: Metadata | None = None
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.key)
@@ -71,6 +101,8 @@ class Photo:
         _check("Photo.rgb", self.rgb, np.uint8, ("H", "W", 3))
         if self.rgb.size == 0:
             raise ValidationError(f"Photo.rgb of {self.key} has no pixels: {self.rgb.shape}")
+        if self.deep is not None:
+            _check("Photo.deep", self.deep, np.uint16, self.rgb.shape)
 
     @property
     def height(self) -> int:
@@ -164,16 +196,18 @@ class Matte:
 
     Attributes:
         alpha: float32 (H, W) in [0, 1].
-        foreground: uint8 (H, W, 3), sRGB freed of the background; any colour where alpha is 0.
+        foreground: uint8 or uint16 (H, W, 3), sRGB freed of the background; any colour where
+            alpha is 0.
     """
 
     alpha: Floats
-    foreground: Bytes
+    foreground: Picture
 
     def __post_init__(self) -> None:
         _check("Matte.alpha", self.alpha, np.float32, ("H", "W"))
         _check_unit_range("Matte.alpha", self.alpha)
-        _check("Matte.foreground", self.foreground, np.uint8, (*self.alpha.shape, 3))
+        depth = _depth_of(self.foreground)
+        _check("Matte.foreground", self.foreground, depth, (*self.alpha.shape, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +215,13 @@ class Cutout:
     """Colour and matte in one array.
 
     Attributes:
-        rgba: uint8 (H, W, 4), sRGB with straight (not premultiplied) alpha.
+        rgba: uint8 or uint16 (H, W, 4), sRGB with straight (not premultiplied) alpha.
     """
 
-    rgba: Bytes
+    rgba: Picture
 
     def __post_init__(self) -> None:
-        _check("Cutout.rgba", self.rgba, np.uint8, ("H", "W", 4))
+        _check("Cutout.rgba", self.rgba, _depth_of(self.rgba), ("H", "W", 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +237,8 @@ class Record:
         flags: remarks such as ``"review: the mask touches the edge of the photo"``.
         outputs: what was written, e.g. ``{"cutout": "cutouts/a/b.jpg"}``, relative to OUTPUT.
         seconds: time spent, by stage.
+        verdict: whether the picture keeps the rules of its canvas, as
+            `pipeline.canvas.Verdict.to_dict` tells it.
         error: the reason, when status is "failed".
         input_sha256, config_hash: what a rerun compares to skip a photo that is done.
     """
@@ -215,6 +251,7 @@ class Record:
     flags: tuple[str, ...] = ()
     outputs: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    verdict: dict[str, Any] | None = None
     error: str | None = None
     input_sha256: str | None = None
     config_hash: str | None = None
@@ -232,6 +269,11 @@ class Record:
             )
         if any(len(box) != 4 for box in self.boxes):
             raise ValidationError(f"Record of {self.key}: a box is x0, y0, x1, y1")
+
+    @property
+    def unfit(self) -> bool:
+        """Whether the picture breaks a rule of its canvas."""
+        return self.verdict is not None and not self.verdict["passed"]
 
     def to_json(self) -> str:
         """Return the record as one line of JSON, without a line break."""

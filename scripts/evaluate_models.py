@@ -82,7 +82,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
             prompts = [Prompt(box=box_around(truth)[0]) for truth in truths]
             found = flow.segmenter.segment(photo, prompts).masks
             asked += [iou(one, truth) for one, truth in zip(found, truths, strict=True)]
-        matte = flow.process(photo).matte
+        matte = flow.cut(photo).matte
         if masks:
             nothing = np.zeros(photo.size, np.bool_)
             answer = nothing if matte is None else matte.alpha > 0.5

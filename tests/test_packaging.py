@@ -43,8 +43,8 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
             name = path.relative_to(ROOT)
             if path.is_file() and "__pycache__" not in name.parts and path.suffix != ".pt":
                 assert name.as_posix() in inside
-    for path in (ROOT / "configs").glob("*.yaml"):
-        assert f"pipeline/configs/{path.name}" in inside
+    for path in (ROOT / "configs").rglob("*.yaml"):
+        assert f"pipeline/configs/{path.relative_to(ROOT / 'configs').as_posix()}" in inside
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from detector.types import Detections
-from pipeline.compose import over_white
+from pipeline.canvas import measure
 from pipeline.flow import STAGES, FlowResult
 from pipeline.types import Bools, Bytes, Masks, Matte, Photo, Prompt
 
@@ -113,7 +113,7 @@ class FakeFlow:
     glasses: bool = True
     calls: int = 0
 
-    def process(self, photo: Photo) -> FlowResult:
+    def cut(self, photo: Photo) -> FlowResult:
         self.calls += 1
         seconds = dict.fromkeys(STAGES, 0.01)
         if not self.glasses:
@@ -121,5 +121,5 @@ class FakeFlow:
         boxes = np.array([self.toy.box])
         found = Detections.of(boxes, np.array([0.9]), np.array([0]))
         matte = Matte(self.toy.mask.astype(np.float32), photo.rgb)
-        canvas = over_white(matte.foreground, matte.alpha)
-        return FlowResult(found, matte, canvas, (0.95,), (), seconds)
+        extent = measure(matte.alpha, self.toy.lens)
+        return FlowResult(found, matte, None, (0.95,), (), seconds, extent)

@@ -38,6 +38,13 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. detector.size=960."),
     ] = None,
+    canvas: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A canvas in configs/canvas, e.g. amazon; short for --set canvas.preset=.",
+        ),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Do every photo again; replace results that are there."),
@@ -52,7 +59,8 @@ def run(
     Run again, it goes on where it was stopped: what is done is skipped.
     """
     try:
-        summary = _run(source, output, config, set_ or [], force, limit)
+        overrides = [f"canvas.preset={canvas}"] if canvas is not None else []
+        summary = _run(source, output, config, [*overrides, *(set_ or [])], force, limit)
     except EyecutError as error:
         stop(str(error))
     except KeyboardInterrupt:
@@ -109,6 +117,7 @@ def _tell(summary: Summary, output: Path) -> None:
     parts = [
         f"{counts['done']} cut out",
         f"{counts['review']} of them to review" if counts["review"] else "",
+        f"{counts['unfit']} not fit for the canvas" if counts["unfit"] else "",
         f"{counts['no_glasses']} without glasses" if counts["no_glasses"] else "",
         f"{summary.skipped} done before" if summary.skipped else "",
         f"{counts['failed']} failed" if counts["failed"] else "",

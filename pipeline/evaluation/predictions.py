@@ -115,7 +115,12 @@ def _answer(root: Path, record: Record) -> Answer | None:
         return None
     if record.status == "no_glasses":
         return Answer(None, record)
-    mask = root / record.outputs.get("mask", "")
+    if "mask" not in record.outputs:
+        raise EvaluationError(
+            f"{root / MANIFEST}: the run delivered no mask of {record.key}; evaluating needs one: "
+            "run eyecut again with mask among output.pictures"
+        )
+    mask = root / record.outputs["mask"]
     if not mask.is_file():
         raise EvaluationError(
             f"{root / MANIFEST}: the mask of {record.key} is not at {mask}; run eyecut again"

@@ -18,6 +18,9 @@ from pipeline.report.html import write_html
 from pipeline.types import Record
 
 PAGE = "report/index.html"
+_FINISHED = ("cutout", "transparent", "mask", "overlay")
+_MORE = ("transparent", "mask", "overlay")
+"""Kinds of pictures: the first there is stands beside the photo, the others are links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,14 @@ class _Row:
     scores: str
     quality: str
     seconds: str
+    verdict: str
     links: dict[str, str]
+    more: dict[str, str]
+
+    @property
+    def finished(self) -> str | None:
+        """The link of the finished picture, of whatever kind there is."""
+        return next((self.links[k] for k in _FINISHED if k in self.links), None)
 
 
 def write_page(output: Path, records: Iterable[Record], run: Mapping[str, Any]) -> Path:
@@ -45,6 +55,7 @@ def write_page(output: Path, records: Iterable[Record], run: Mapping[str, Any]) 
     Raises:
         OutputError: the page cannot be written.
     """
+    records = list(records)
     rows = [_row(record) for record in records]
     counts = Counter(row.status for row in rows)
     path = output / PAGE
@@ -60,12 +71,14 @@ def write_page(output: Path, records: Iterable[Record], run: Mapping[str, Any]) 
             "no_glasses": counts["no_glasses"],
             "failed": counts["failed"],
         },
+        unfit=sum(record.unfit for record in records),
         run=run,
     )
     return path
 
 
 def _row(record: Record) -> _Row:
+    links = {kind: _link(path) for kind, path in record.outputs.items()}
     return _Row(
         key=record.key,
         status=record.status,
@@ -74,8 +87,19 @@ def _row(record: Record) -> _Row:
         scores=_numbers(record.scores),
         quality=_numbers(record.quality),
         seconds=f"{sum(record.seconds.values()):.1f}",
-        links={kind: _link(path) for kind, path in record.outputs.items()},
+        verdict=_verdict(record.verdict),
+        links=links,
+        more={kind: links[kind] for kind in _MORE if kind in links},
     )
+
+
+def _verdict(told: Mapping[str, Any] | None) -> str:
+    """Say which canvas the picture is fit for; reasons why not are among the notes."""
+    if told is None:
+        return ""
+    rules = {rule["name"]: rule["measured"] for rule in told["rules"]}
+    fill = f", fills {rules['fill']}" if "fill" in rules else ""
+    return f"{'fit' if told['passed'] else 'not fit'} for {told['preset']}{fill}"
 
 
 def _numbers(values: Iterable[float]) -> str:

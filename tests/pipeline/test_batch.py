@@ -14,43 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import batch
-from pipeline.batch import Summary
-from pipeline.config import load_config
+from pipeline import batch, images
 from pipeline.errors import OutputError, UnreadableImage
 from pipeline.flow import FlowResult
-from pipeline.types import Photo, Record
-from toys import FakeFlow, draw_toy
-
-
-class Bench:
-    """A folder of toy photos, an output folder, and runs from the one to the other."""
-
-    def __init__(self, root: Path) -> None:
-        self.source, self.output = root / "in", root / "out"
-        self.toy = draw_toy()[0]
-        self.flow = FakeFlow(self.toy)
-
-    def photo(self, key: str, shade: int = 0) -> Path:
-        path = self.source / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(self.toy.rgb + np.uint8(shade)).save(path)
-        return path
-
-    def run(self, *told: str, source: Path | None = None, **options: object) -> Summary:
-        config = load_config("default", told)
-        flow = options.pop("flow", None) or self.flow
-        return batch.run(source or self.source, self.output, config, flow, **options)  # type: ignore[arg-type]
-
-    def records(self) -> dict[str, Record]:
-        lines = (self.output / "manifest.jsonl").read_text().splitlines()
-        records = [Record.from_json(line) for line in lines]
-        assert len({record.key for record in records}) == len(records)
-        return {record.key: record for record in records}
-
-    def files(self) -> dict[str, bytes]:
-        kept = (path for path in self.output.rglob("*") if path.is_file())
-        return {path.relative_to(self.output).as_posix(): path.read_bytes() for path in kept}
+from pipeline.types import Photo
+from workbench import Bench
 
 
 @pytest.fixture
@@ -135,10 +103,10 @@ def test_truncated_huge_and_vanished_photos_are_named(bench: Bench) -> None:
 
 def test_a_fault_of_a_stage_fails_its_photo_alone(bench: Bench) -> None:
     class Fragile:
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             if photo.key == "b.png":
                 raise ZeroDivisionError("float division by zero")
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
     for key in ("a.png", "b.png", "c.png"):
         bench.photo(key)
@@ -291,10 +259,10 @@ def test_limit_stops_and_the_next_run_goes_on(bench: Bench) -> None:
 
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(bench: Bench) -> None:
     class Interrupted:
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             if photo.key == "b.png":
                 raise KeyboardInterrupt
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
     for key in ("a.png", "b.png", "c.png"):
         bench.photo(key)
@@ -341,11 +309,11 @@ def test_reading_ahead_is_bounded_and_keeps_the_order(
     bench: Bench, prefetch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = batch.images.read_photo
+    real = images.read_photo
 
-    def counted(path: Path, key: str, limits: object) -> Photo:
+    def counted(path: Path, key: str, limits: object, **told: bool) -> Photo:
         read.append(key)
-        return real(path, key, limits)  # type: ignore[arg-type]
+        return real(path, key, limits, **told)  # type: ignore[arg-type]
 
     ahead: list[int] = []
 
@@ -353,13 +321,13 @@ def test_reading_ahead_is_bounded_and_keeps_the_order(
         def __init__(self) -> None:
             self.done: list[str] = []
 
-        def process(self, photo: Photo) -> FlowResult:
+        def cut(self, photo: Photo) -> FlowResult:
             self.done.append(photo.key)
             time.sleep(0.02)
             ahead.append(len(read) - len(self.done))
-            return bench.flow.process(photo)
+            return bench.flow.cut(photo)
 
-    monkeypatch.setattr(batch.images, "read_photo", counted)
+    monkeypatch.setattr(images, "read_photo", counted)
     keys = [f"{n}.png" for n in range(6)]
     for key in keys:
         bench.photo(key)

@@ -148,3 +148,25 @@ def test_evaluate_without_truth_has_status_2(tmp_path: Path) -> None:
     result = eyecut("evaluate", tmp_path / "gone", tmp_path)
     assert result.exit_code == 2
     assert "gone" in result.stderr
+
+
+def test_a_canvas_has_an_option_of_its_own(photos: Path, tmp_path: Path) -> None:
+    result = eyecut("run", photos, tmp_path / "out", "--canvas", "zalando")
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out/cutouts/a.jpg") as image:
+        assert image.size == (1801, 2600)
+    changed = ("--canvas", "zalando", "--set", "canvas.preset.size=[900, 1300]")
+    assert eyecut("run", photos, tmp_path / "other", *changed).exit_code == 0
+    with Image.open(tmp_path / "other/cutouts/a.jpg") as image:
+        assert image.size == (900, 1300)
+    wrong = eyecut("run", photos, tmp_path / "out", "--canvas", "amazn")
+    assert wrong.exit_code == 2
+    assert "amazon" in wrong.stderr
+
+
+def test_pictures_that_are_not_fit_are_counted_and_named(photos: Path, tmp_path: Path) -> None:
+    result = eyecut("run", photos, tmp_path / "out", "--canvas", "amazon")
+    assert result.exit_code == 0, result.output
+    assert "2 of them to review, 2 not fit for the canvas" in result.stdout
+    for name in ("a.png", "b.png"):
+        assert re.search(rf"{name}: review: the glasses take up .*not 85 to", result.stdout)

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.discovery import Names, check_places, find_photos, plan_names
+from pipeline.discovery import Place, check_places, find_photos, plan_names
 from pipeline.errors import OutputError, UnreadableImage
+from pipeline.images import WRITE_SUFFIXES
+
+KEPT = {
+    "cutout": Place("cutouts", ".png", WRITE_SUFFIXES),
+    "mask": Place("masks", ".png"),
+}
+AS_PNG = {"cutout": Place("cutouts", ".png"), "mask": Place("masks", ".png")}
 
 
 def make(root: Path, *names: str) -> None:
@@ -123,21 +130,27 @@ def test_fit_places_pass(tmp_path: Path, source: str, output: str) -> None:
     ],
 )
 def test_names_follow_the_rule(photos: list[str], cutouts: list[str], masks: list[str]) -> None:
-    plan = plan_names(photos)
-    assert [plan[key].cutout for key in photos] == cutouts
-    assert [plan[key].mask for key in photos] == masks
+    plan = plan_names(photos, KEPT)
+    assert [plan[key]["cutout"] for key in photos] == cutouts
+    assert [plan[key]["mask"] for key in photos] == masks
 
 
-def test_png_for_all() -> None:
-    plan = plan_names(["a.jpg", "b.tif"], as_png=True)
-    assert [plan[key].cutout for key in plan] == ["cutouts/a.png", "cutouts/b.png"]
+def test_one_format_for_all() -> None:
+    plan = plan_names(["a.jpg", "b.tif"], {"cutout": Place("cutouts", ".webp")})
+    assert [plan[key]["cutout"] for key in plan] == ["cutouts/a.webp", "cutouts/b.webp"]
 
 
 def test_a_photo_that_has_names_keeps_them() -> None:
-    owned = {"a.png": Names("cutouts/a.png", "masks/a.png")}
-    plan = plan_names(["a.jpg", "a.png"], owned)
+    owned = {"a.png": {"cutout": "cutouts/a.png", "mask": "masks/a.png"}}
+    plan = plan_names(["a.jpg", "a.png"], KEPT, owned)
     assert plan["a.png"] == owned["a.png"]
-    assert plan["a.jpg"] == Names("cutouts/a.jpg", "masks/a.jpg.png")
+    assert plan["a.jpg"] == {"cutout": "cutouts/a.jpg", "mask": "masks/a.jpg.png"}
+
+
+def test_names_of_some_kinds_are_completed() -> None:
+    owned = {"a.png": {"mask": "masks/a~7.png", "other": "other/a.png"}}
+    plan = plan_names(["a.png"], KEPT, owned)
+    assert plan == {"a.png": {"cutout": "cutouts/a.png", "mask": "masks/a~7.png"}}
 
 
 PARTS = st.sampled_from(["a", "A", "a~2", "b", "ß", "SS", "é", "e\u0301", "a.png", "a.jpg"])
@@ -153,13 +166,22 @@ KEYS = st.lists(
 )
 
 
-@given(KEYS, KEYS, st.booleans())
-def test_no_two_photos_ever_share_a_file(first: list[str], more: list[str], as_png: bool) -> None:
-    before = plan_names(sorted(first), as_png=as_png)
-    plan = {**before, **plan_names(sorted({*first, *more}), before, as_png=as_png)}
-    names = [name for own in plan.values() for name in (own.cutout, own.mask)]
+PLACES = st.sampled_from(
+    [KEPT, AS_PNG, KEPT | {"overlay": Place("overlays", ".jpg"), "before": Place("r/b", ".jpg")}]
+)
+
+
+@given(KEYS, KEYS, PLACES, PLACES)
+def test_no_two_photos_ever_share_a_file(
+    first: list[str], more: list[str], places: dict[str, Place], later: dict[str, Place]
+) -> None:
+    before = plan_names(sorted(first), places)
+    after = plan_names(sorted({*first, *more}), later, before)
+    plan = {key: {**before.get(key, {}), **after[key]} for key in after}
+    names = [name for own in plan.values() for name in own.values()]
     folded = [name.casefold() for name in names]
     assert len(set(folded)) == len(folded)
     folders = {str(parent).casefold() for name in names for parent in PurePosixPath(name).parents}
     assert not folders & set(folded)
-    assert all(plan[key] == before[key] for key in before)
+    assert all(before[key].items() <= plan[key].items() for key in before)
+    assert all(after[key].keys() == later.keys() for key in after)

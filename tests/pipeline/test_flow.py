@@ -22,8 +22,8 @@ def test_a_photo_becomes_a_white_picture_of_its_size(toy: Toy, fake_detector: Fa
     result = make(fake_detector).process(toy.photo())
     assert result.matte is not None
     assert result.canvas is not None
-    assert result.canvas.shape == toy.rgb.shape
-    assert (result.canvas[result.matte.alpha == 0] == 255).all()
+    assert result.canvas.white.shape == toy.rgb.shape
+    assert (result.canvas.white[result.matte.alpha == 0] == 255).all()
     assert iou(result.matte.alpha > 0.5, toy.mask) > 0.9
     assert result.flags == ()
     assert tuple(result.seconds) == STAGES

@@ -27,6 +27,7 @@ from pipeline.errors import (
     ValidationError,
 )
 from pipeline.images import Limits, is_picture, read_mask, read_photo, read_raw, write_image
+from pipeline.types import Metadata
 
 RED, GREEN = (200, 40, 30), (20, 160, 60)
 
@@ -427,3 +428,85 @@ def test_masks_are_read_as_the_yardstick_reads_them(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_bytes(b"no")
     with pytest.raises(UnreadableImage, match=r"no\.png"):
         read_mask(tmp_path / "no.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff"])
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 3), (16, 16, 4)])
+def test_16_bits_are_written_and_read_exactly(
+    tmp_path: Path, suffix: str, shape: tuple[int, ...]
+) -> None:
+    array = np.random.default_rng(0).integers(0, 65536, shape, np.uint16)
+    path = tmp_path / f"x{suffix}"
+    write_image(path, array)
+    assert np.array_equal(read_raw(path), array)
+    if len(shape) == 3:
+        with Image.open(path) as image:
+            image.load()
+            assert b"sRGB" in image.info["icc_profile"].replace(b"\0", b"")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_formats_of_8_bits_refuse_16(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(UnsupportedImage, match=r"8 bits.*\.png"):
+        write_image(tmp_path / f"x{suffix}", np.zeros((4, 4, 3), np.uint16))
+
+
+def deep16() -> np.ndarray:
+    """Asymmetric, with bits below the eighth everywhere."""
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 65536, (12, 20, 3), np.uint16)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bits_are_kept_upright(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "x.png"
+    write_image(path, deep16(), metadata=Metadata(exif=exif.tobytes()))
+    photo = read_photo(path, deep=True)
+    assert photo.deep is not None
+    assert np.array_equal(photo.deep >> 8, photo.rgb)
+    assert (photo.deep & 255).any()
+    assert np.array_equal(np.sort(photo.deep, axis=None), np.sort(deep16(), axis=None))
+    assert read_photo(path).deep is None
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        pytest.param(png16(deep16()), deep16()[..., ::-1], id="colour png"),
+        pytest.param(tiff(deep16(), photometric="rgb"), deep16(), id="colour tiff"),
+        pytest.param(tiff(deep16(), photometric="rgb", byteorder=">"), deep16(), id="big endian"),
+        pytest.param(png16(grey16()), np.dstack([grey16()] * 3), id="grey png"),
+        pytest.param(encoded(picture(), "PNG"), None, id="8 bits"),
+        pytest.param(encoded(picture(), "JPEG"), None, id="jpeg"),
+        pytest.param(tiff(grey16(), photometric="miniswhite"), None, id="read otherwise"),
+        pytest.param(
+            tiff(deep16(), photometric="rgb", iccprofile=swapped_profile()), None, id="profile"
+        ),
+    ],
+)
+def test_16_bits_count_where_they_are_the_same_picture(
+    tmp_path: Path, data: bytes, wanted: np.ndarray | None
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    deep = read_photo(path, deep=True).deep
+    if wanted is None:
+        assert deep is None
+    else:
+        assert deep is not None
+        assert np.array_equal(deep, wanted)
+
+
+def test_16_bits_with_alpha_lie_on_white(tmp_path: Path) -> None:
+    alpha = np.full((12, 20, 1), 65535, np.uint16)
+    alpha[:, :5], alpha[:, 5:10] = 0, 32768
+    path = tmp_path / "x.png"
+    write_image(path, np.dstack([deep16(), alpha]))
+    deep = read_photo(path, deep=True).deep
+    assert deep is not None
+    assert (deep[:, :5] == 65535).all()
+    assert np.array_equal(deep[:, 10:], deep16()[:, 10:])
+    share = alpha / 65535
+    assert np.abs(deep - (65535 - (65535 - deep16().astype(float)) * share)).max() <= 1

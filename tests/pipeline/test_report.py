@@ -92,3 +92,42 @@ def test_shrink_keeps_the_shape(
 def test_shrink_leaves_small_pictures_alone() -> None:
     rgb = np.zeros((10, 20, 3), np.uint8)
     assert shrink(rgb, 20) is rgb
+
+
+VERDICT = {
+    "preset": "amazon",
+    "passed": False,
+    "reasons": ["the glasses take up 3 %"],
+    "rules": [{"name": "fill", "passed": False, "measured": "3.0 %", "wanted": "85 %"}],
+}
+
+
+def test_the_verdict_stands_beside_each_photo_and_the_unfit_are_counted(tmp_path: Path) -> None:
+    fit = VERDICT | {"passed": True, "preset": "ebay"}
+    text = page(tmp_path, done("a.jpg", verdict=VERDICT), done("b.jpg", verdict=fit))
+    assert "not fit for amazon, fills 3.0 %" in text
+    assert ", fit for ebay" in text
+    assert "1 not fit for the canvas" in text
+    assert "not fit for the canvas" not in page(tmp_path, done("b.jpg", verdict=fit))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "beside"),
+    [
+        (("cutout", "mask"), "cutouts"),
+        (("transparent", "mask", "overlay"), "transparent"),
+        (("mask",), "masks"),
+        ((), "report/after"),
+    ],
+)
+def test_the_finished_picture_is_whichever_there_is(
+    tmp_path: Path, kinds: tuple[str, ...], beside: str
+) -> None:
+    folders = {"cutout": "cutouts", "transparent": "transparent", "mask": "masks"}
+    outputs = {kind: f"{folders.get(kind, kind)}/a.png" for kind in kinds}
+    thumbnails = {"before": "report/before/a.jpg", "after": "report/after/a.jpg"}
+    text = page(tmp_path, Record("a.jpg", "done", outputs=outputs | thumbnails))
+    (link,) = re.findall(r'<a href="\.\./([^"]*)/a\.\w+"><img src="[^"]*after', text)
+    assert link == beside
+    for kind in set(kinds) - {"cutout"}:
+        assert f">{kind}</a>" in text

@@ -1,20 +1,9 @@
-"""The only place that reads or writes pictures.
-
-Whatever comes in (JPEG, PNG, WebP, TIFF or BMP; grey, palette, CMYK, Lab, 16 bit, with alpha, a
-colour profile or an orientation tag) leaves `read_photo` as upright 8-bit sRGB. Whatever goes out
-appears whole or not at all.
-
-Pillow's decoders are called directly and not through ``Image.open``: other libraries replace that
-function, one by a version that installs packages when a file is not a picture.
-"""
+"""From files to upright sRGB."""
 
 from __future__ import annotations
 
 import io
-import os
-import secrets
 import struct
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,26 +23,13 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from pipeline.colour import srgb_profile, to_srgb
-from pipeline.errors import (
-    ImageError,
-    ImageTooLarge,
-    OutputError,
-    UnreadableImage,
-    UnsupportedImage,
-    ValidationError,
-)
-from pipeline.types import Bools, Bytes, Photo
+from pipeline.colour import to_srgb
+from pipeline.errors import ImageError, ImageTooLarge, UnreadableImage
+from pipeline.images.deep import read_deep
+from pipeline.images.encode import WRITE_SUFFIXES
+from pipeline.images.metadata import metadata_of
+from pipeline.types import Bools, Photo
 
-_WRITERS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-WRITE_SUFFIXES: tuple[str, ...] = tuple(_WRITERS)
 READ_SUFFIXES: tuple[str, ...] = (*WRITE_SUFFIXES, ".bmp")
 
 _Reader = type[ImageFile.ImageFile]
@@ -101,13 +77,22 @@ def is_picture(path: Path | str) -> bool:
     return Path(path).suffix.lower() in READ_SUFFIXES
 
 
-def read_photo(path: Path | str, key: str | None = None, limits: Limits | None = None) -> Photo:
+def read_photo(
+    path: Path | str,
+    key: str | None = None,
+    limits: Limits | None = None,
+    *,
+    deep: bool = False,
+    metadata: bool = False,
+) -> Photo:
     """Read a picture as upright 8-bit sRGB; transparent parts are put on white.
 
     Args:
         path: a JPEG, PNG, WebP, TIFF or BMP file; its contents decide, not its suffix.
         key: the photo's key; the file's name by default.
         limits: largest size accepted; `Limits()` by default.
+        deep: also keep the 16 bits of a photo that has them, see `pipeline.types.Photo.deep`.
+        metadata: also keep what the file says of the photo.
 
     Returns:
         The photo; its array is read-only.
@@ -123,7 +108,8 @@ def read_photo(path: Path | str, key: str | None = None, limits: Limits | None =
         with _reader(data, path)(io.BytesIO(data), str(path)) as image:
             _check_pixels(image, path, limits)
             image.load()
-            _turn_upright(image)
+            told = metadata_of(image) if metadata else None
+            orientation = _turn_upright(image)
             rgb = np.asarray(to_srgb(image, path))
     except ImageError:
         raise
@@ -132,7 +118,8 @@ def read_photo(path: Path | str, key: str | None = None, limits: Limits | None =
     except _DECODER_ERRORS as error:
         raise UnreadableImage(f"{path}: damaged or truncated ({error}); save it anew") from error
     rgb.setflags(write=False)
-    return Photo(key=key if key is not None else path.name, rgb=rgb)
+    fine = read_deep(data, orientation, rgb) if deep else None
+    return Photo(key if key is not None else path.name, rgb, fine, told)
 
 
 def open_picture(path: Path | str) -> ImageFile.ImageFile:
@@ -205,65 +192,6 @@ def read_mask(path: Path | str) -> Bools:
     return np.asarray(array > half)
 
 
-def write_image(
-    path: Path | str, array: Bytes, *, quality: int = 95, overwrite: bool = False
-) -> None:
-    """Write a picture whole or not at all; colour carries an sRGB profile.
-
-    Args:
-        path: the suffix chooses JPEG, PNG, WebP or TIFF; missing folders are made.
-        array: uint8 (H, W) grey, (H, W, 3) sRGB or (H, W, 4) with straight alpha (not JPEG).
-        quality: 1 to 100 for JPEG and WebP; 100 makes WebP lossless.
-        overwrite: replace an existing file.
-
-    Raises:
-        UnsupportedImage: the suffix is none of these, or JPEG with alpha.
-        ValidationError: the array is no picture.
-        OutputError: the file exists already, or cannot be written.
-    """
-    path = Path(path)
-    write_bytes(path, _encode(path, array, quality), overwrite=overwrite)
-
-
-def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> None:
-    """Write `data` to `path` whole or not at all; missing folders are made.
-
-    The bytes go to a temporary file in the same folder, which then takes the name.
-
-    Raises:
-        OutputError: the file exists and `overwrite` is false, or it cannot be written.
-    """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; remove it, or ask for overwriting")
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _take_name(temporary, path, overwrite)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # a folder that is a file has no temporary file to remove
-            temporary.unlink(missing_ok=True)
-
-
-def _take_name(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Move `temporary` to `path`; a file that appeared meanwhile is kept unless `overwrite`."""
-    if not overwrite:
-        try:
-            os.link(temporary, path)
-            return
-        except FileExistsError:
-            raise OutputError(f"{path} exists already; remove it, or ask for overwriting") from None
-        except OSError:
-            pass  # no hard links on this file system: the check before is all there is
-    temporary.replace(path)
-
-
 def _read_bytes(path: Path, limits: Limits) -> bytes:
     try:
         if path.is_dir():
@@ -303,35 +231,11 @@ def _check_pixels(image: Image.Image, path: Path, limits: Limits) -> None:
         )
 
 
-def _turn_upright(image: Image.Image) -> None:
-    """Apply the EXIF orientation in place; a damaged EXIF block counts as none."""
+def _turn_upright(image: Image.Image) -> int:
+    """Apply the EXIF orientation in place and return it; a damaged EXIF block counts as none."""
     try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         ImageOps.exif_transpose(image, in_place=True)
     except _DECODER_ERRORS:
-        return
-
-
-def _encode(path: Path, array: Bytes, quality: int) -> bytes:
-    kind = _WRITERS.get(path.suffix.lower())
-    if kind is None:
-        raise UnsupportedImage(
-            f"{path}: cannot write {path.suffix or 'no suffix'}; use {', '.join(WRITE_SUFFIXES)}"
-        )
-    channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels == 2 or channels > 4:
-        raise ValidationError(f"{path}: no picture: {array.dtype.name} {array.shape}")
-    if kind == "JPEG" and channels == 4:
-        raise UnsupportedImage(f"{path}: JPEG has no transparency; use .png or .webp")
-    options: dict[str, Any] = {} if channels == 1 else {"icc_profile": srgb_profile()}
-    if kind == "JPEG":
-        options |= {"quality": quality, "subsampling": 0}
-    elif kind == "WEBP":
-        options |= {"quality": quality, "lossless": quality == 100, "exact": channels == 4}
-    elif kind == "TIFF":
-        options |= {"compression": "tiff_deflate"}
-    buffer = io.BytesIO()
-    try:
-        Image.fromarray(np.ascontiguousarray(array)).save(buffer, kind, **options)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path} cannot be written as {kind}: {error}") from error
-    return buffer.getvalue()
+        return 1
+    return orientation if orientation in range(1, 9) else 1
