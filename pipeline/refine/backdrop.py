@@ -101,7 +101,8 @@ def fill(values: Floats, weight: Floats) -> Floats:
     """
     levels = [(values * weight[..., None], weight)]
     while min(levels[-1][1].shape) > 2:
-        levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
+        sums, weights = (np.asarray(cv2.pyrDown(part), np.float32) for part in levels[-1])
+        levels.append((sums, weights))
     sums, weights = levels[-1]
     filled = sums / np.maximum(weights, 1e-4)[..., None]
     for sums, weights in reversed(levels[:-1]):

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
 from pipeline.refine.backdrop import Backdrop, Palette, fill, find_backdrop, masked_blur
@@ -215,10 +216,10 @@ def _apply(
     inside = look.lens.astype(np.float32)
     zoom = _Zoom(look, window)
     white = zoom(fill(light.on_white, inside))
-    kept = _sharpened(part, zoom, through, solid, fill(through.field, inside), inside)
+    kept = _sharpened(part, zoom, through, solid, fill(through.field, inside))
     share = _cover(lens[window], glasses[window], border) * (1 - kept)
     part += share[..., None] * (np.clip(white, 0, 255) - part)
-    return window, cv2.convertScaleAbs(part)
+    return window, np.asarray(cv2.convertScaleAbs(part), np.uint8)
 
 
 def _cover(lens: Bools, glasses: Bools, border: int) -> Floats:
@@ -229,21 +230,24 @@ def _cover(lens: Bools, glasses: Bools, border: int) -> Floats:
     return np.asarray(cv2.GaussianBlur(wide.astype(np.float32), (0, 0), 0.8), np.float32)
 
 
-def _sharpened(
-    part: Floats, zoom: _Zoom, through: Through, solid: Floats, field: Floats, inside: Floats
-) -> Floats:
+def _sharpened(part: Floats, zoom: _Zoom, through: Through, solid: Floats, field: Floats) -> Floats:
     """`solid` at full size, with the photo's own edges.
 
     Near what stands out, the share of it is how far a pixel is from the field in the lens, by how
-    far the thing is around there. Where the lens map ends, the rim stands out.
+    far the thing is around there. Beyond the lens map the rim stands out.
     """
-    off = np.linalg.norm(zoom.look.image - through.field, axis=2)
-    away, found = masked_blur(np.dstack([off] * 3), solid**2, 2.0)
-    rim = cv2.dilate(1 - inside, np.ones((2 * _BORDER + 1,) * 2, np.uint8))
+    look = zoom.look
+    rim = ~cv2.erode(look.lens.view(np.uint8), np.ones((2 * _BORDER + 1,) * 2)).view(np.bool_)
+    thing = np.where(look.lens, solid**2, look.glasses).astype(np.float32)
+    off = np.linalg.norm(look.image - field, axis=2).astype(np.float32)
+    far, found = masked_blur(np.dstack([off] * 3), thing, 2.0)
+    # Single pixels of the photo are noisier than those of the reduced picture.
+    calm = cv2.GaussianBlur(part, (0, 0), 1.0)
+    noise = 1.48 * float(np.median(np.abs(part - calm))) * 3**0.5
+    reach = np.maximum(np.where(found > 0.02, far[..., 0], 0), 3 * max(through.tolerance, noise))
+    step = np.linalg.norm(calm - zoom(field), axis=2) / zoom(reach)
     gate = np.maximum(cv2.dilate(solid, np.ones((3, 3), np.uint8)), rim)
-    whole = cv2.erode(np.where(inside > 0, solid, 0), np.ones((3, 3), np.uint8))
-    reach = np.maximum(np.where(found > 0.02, away[..., 0], 0), 3 * through.tolerance)
-    step = np.linalg.norm(part - zoom(field), axis=2) / zoom(reach)
+    whole = cv2.erode(np.where(rim, 0, solid), np.ones((3, 3), np.uint8))
     near = np.clip(step * 1.6 - 0.3, 0, 1)
     return np.asarray(np.maximum(np.minimum(near, zoom(gate)), zoom(whole)), np.float32)
 
@@ -255,7 +259,7 @@ class _Zoom:
     look: _Look
     window: Window
 
-    def __call__(self, field: Floats) -> Floats:
+    def __call__(self, field: NDArray[Any]) -> Floats:
         spans = []
         for axis in (1, 0):
             own, whole = self.window[axis], self.look.window[axis]

@@ -33,6 +33,7 @@ _EVEN = 3.0, 0.04  # grain and spread of the logarithm of an even backdrop
 _COARSE = 5.0, 0.4  # grain that must shine through a lens, and how much of it at least
 _NARROW = 0.15  # of the logarithm: how far light may be off and still count
 _STEPS = (6.0, 4.0, 2.0, 2.0, 1.5, 1.5)  # how far from the field a pixel may lie, in tolerances
+_PAPER = 0.98  # light of white paper in a photo that is not overexposed
 _SAMPLE = 4096
 
 
@@ -115,7 +116,7 @@ def find_transmission(
         passed = np.broadcast_to(_clear(ratios, uneven), image.shape)
     else:
         kind = _coloured(image, lens, through, backdrop.grain, ratios)
-        share = light / np.maximum(behind, _DARKEST)
+        share = np.asarray(light / np.maximum(behind, _DARKEST), np.float32)
         passed = np.clip(masked_blur(share, through.weight, 0.08 * width)[0], 0, 1)
     return Transmission(
         kind,
@@ -140,7 +141,7 @@ def _clear(ratios: Floats, uneven: float) -> Floats:
         mode = (weight * ratios).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-6)
     doubt = _USUAL_SPREAD + 0.5 * float(1 - weight.mean()) + 0.3 * uneven
     trust = _USUAL_SPREAD**2 / (_USUAL_SPREAD**2 + doubt**2)
-    return np.exp(np.log(_USUAL) * (1 - trust) + np.minimum(mode, 0) * trust)
+    return np.asarray(np.exp(np.log(_USUAL) * (1 - trust) + np.minimum(mode, 0) * trust))
 
 
 def _coloured(
@@ -164,10 +165,7 @@ def _on_white(
     if kind != "clear":
         return np.asarray(to_levels(passed) + even * (image - through.field), np.float32)
     reflected = np.maximum(to_light(through.field) - behind * passed, 0) * even
-    return to_levels(_PAPER * passed + reflected)
-
-
-_PAPER = 0.98  # lenses over white paper are never quite as bright as the paper
+    return to_levels(np.asarray(_PAPER * passed + reflected, np.float32))
 
 
 def _floored(light: Floats) -> Floats:
