@@ -19,11 +19,12 @@ from pipeline.types import Bools, Floats
 
 LensKind = Literal["clear", "tinted", "dark", "mirrored"]
 
-_USUAL = 0.9  # of the light passes a clear lens: two surfaces, a coating, a trace of colour
+_USUAL = 0.97  # of the light passes a clear lens: two surfaces, a coating, a trace of colour
 _USUAL_SPREAD = 0.05  # of its logarithm, between lenses
 _LOST = 0.97  # of the levels are left by a clear lens: what to look up in the palette
 _KNOWN = 2e-5  # share of a palette's cell from which its colour counts as seen
 _FAMILIAR = 0.5  # share of a lens seen around the glasses, too, from which it is clear
+_DIM = 0.5  # of the light, most channel: less is not clear whatever the palette says
 _PALE = 0.7  # of the light, least channel: clear whatever the palette says
 _DARKEST = 1e-3  # light below which ratios mean nothing
 _DARK = 0.4  # most light that a dark lens lets through anywhere
@@ -111,7 +112,8 @@ def find_transmission(
     uneven = float(np.log(_floored(behind[sure])).std(axis=0).mean())
     even = backdrop.grain < _EVEN[0] and uneven < _EVEN[1]
     graded = even and high - low > _GRADED[0] and middle.min() < _GRADED[1]
-    if (familiar > _FAMILIAR or middle.min() > _PALE) and not graded:
+    likely = familiar > _FAMILIAR and middle.max() > _DIM
+    if (likely or middle.min() > _PALE) and not graded:
         kind: LensKind = "clear"
         passed = np.broadcast_to(_clear(ratios, uneven), image.shape)
     else:
