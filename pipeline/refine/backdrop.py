@@ -53,11 +53,13 @@ class Backdrop:
     Attributes:
         field: float32 (H, W, 3), sRGB levels; smooth where the glasses hide it.
         palette: of the background near the lenses.
+        near: bool (H, W), where it is seen near the lenses.
         grain: how much single pixels differ from their surroundings, in levels: noise, texture.
     """
 
     field: Floats
     palette: Palette
+    near: Bools
     grain: float
 
 
@@ -83,7 +85,7 @@ def find_backdrop(image: Floats, glasses: Bools, lens: Bools, diagonal: float) -
     weight = seen.astype(np.float32)
     even, _ = masked_blur(image, weight, _GRAIN * diagonal)
     grain = 1.48 * float(np.median(np.linalg.norm(image[near] - even[near], axis=1)))
-    return Backdrop(fill(image, weight), Palette.of(image[near]), grain)
+    return Backdrop(fill(image, weight), Palette.of(image[near]), near, grain)
 
 
 def masked_blur(values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats]:

@@ -37,7 +37,8 @@ _SIDE = 640  # longer side of the reduced picture, in pixels
 _AROUND = 0.12  # of the glasses' longer side: backdrop to look at around them
 _LEAST = 60  # pixels of lens in the reduced picture
 _SOFT = 0.02  # of the diagonal: where no edge is so near, nothing stands before the backdrop
-_EDGE = 6.0  # levels a pixel
+_EDGE = 6.0  # levels a pixel: less is a shadow or a reflection
+_SHARP = 12.0  # levels a pixel: more is a thing, or texture where the backdrop has such
 _CALM = 1.5  # steepness of the decision, in log-odds
 _MOST = 6.0  # log-odds that one pixel can have
 _BORDER = 2  # reduced pixels that a lens map may fall short of the rim
@@ -46,6 +47,7 @@ _FAMILIAR = 0.9  # least share of what is seen in the lenses that is seen around
 _BRIGHTNESS = 0.6, 1.3  # light in the lenses over the backdrop's
 _GRAIN = 6.0  # most grain of the backdrop, in levels
 _COVERED = 0.3  # most of the lenses that is covered by prints, temples and the like
+_WHITE_LEVELS = 240.0, 252.0  # least channel of a backdrop from which lenses stay more and more
 _WHITE = 0.8  # light of a backdrop that is as good as white
 
 
@@ -125,7 +127,7 @@ def finish_lenses(
     doubts = tuple(_doubts(look, light, backdrop, solid))
     if doubts and mode == "auto":
         return LensFinish(light.kind, doubts=doubts)
-    window, colours = _apply(foreground, lens, glasses, look, through, light, solid)
+    window, colours = _apply(foreground, lens, glasses, look, through, light, backdrop, solid)
     return LensFinish(light.kind, window, colours, doubts)
 
 
@@ -155,7 +157,7 @@ def _solid(look: _Look, through: Through, light: Transmission, backdrop: Backdro
 
     Odds of two mixtures: the backdrop's, of the field in the lens and the palette around the
     glasses; and the glasses', of the frame's palette and every colour. What has no edge nearby is
-    a shadow or a reflection.
+    a shadow or a reflection; sharp edges are the backdrop's where it has such around the glasses.
     """
     cells = np.float32(32**3)
     frame = cv2.erode(look.frame.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
@@ -163,16 +165,18 @@ def _solid(look: _Look, through: Through, light: Transmission, backdrop: Backdro
     sigma = through.tolerance
     normal = 8**3 / ((2 * np.pi) ** 1.5 * sigma**3) * np.exp(-0.5 * (off / sigma) ** 2)
     unveiled = image / (np.maximum(to_levels(light.passed), 8) / 255)
-    seen = (normal + backdrop.palette.share(np.minimum(unveiled, 255))) / 2
+    edges, trust = _edges(look, backdrop)
+    around = backdrop.palette.share(np.minimum(unveiled, 255)) * np.where(edges > _SHARP, trust, 1)
     worn = (Palette.of(image[frame]).share(image) + 1 / cells) / 2
-    odds = np.clip(np.log(worn + 1e-7) - np.log(seen + 1e-7), -_MOST, _MOST)
-    odds = np.where(_edgeless(look), np.float32(-_MOST), odds).astype(np.float32)
+    odds = np.log(worn + 1e-7) - np.log((normal + around) / 2 + 1e-7)
+    odds = np.clip(np.where(edges < _EDGE, -_MOST, odds), -_MOST, _MOST).astype(np.float32)
     calm = cv2.GaussianBlur(odds, (0, 0), 0.8)
     return np.asarray(look.lens / (1 + np.exp(-_CALM * calm)), np.float32)
 
 
-def _edgeless(look: _Look) -> Bools:
-    """Where no edge is near."""
+def _edges(look: _Look, backdrop: Backdrop) -> tuple[Floats, float]:
+    """The steepest edge near each pixel of the lenses, in levels a pixel, and how far to trust
+    the palette at sharp ones: as far as the backdrop itself has such edges."""
     steep = np.zeros(look.lens.shape, np.float32)
     for channel in range(3):
         plane = np.ascontiguousarray(look.image[..., channel])
@@ -180,7 +184,9 @@ def _edgeless(look: _Look) -> Bools:
         steep = np.maximum(steep, cv2.magnitude(across, down))
     reach = 2 * int(_SOFT * look.diagonal) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    return np.asarray(look.lens & (cv2.dilate(steep * look.lens, disc) < _EDGE))
+    inside, around = (cv2.dilate(steep * part, disc) for part in (look.lens, backdrop.near))
+    common = float(np.mean(around[backdrop.near] > _SHARP))
+    return np.asarray(inside, np.float32), float(np.clip((common - 0.15) / 0.3, 1e-3, 1))
 
 
 def _doubts(look: _Look, light: Transmission, backdrop: Backdrop, solid: Floats) -> Iterator[str]:
@@ -206,6 +212,7 @@ def _apply(
     look: _Look,
     through: Through,
     light: Transmission,
+    backdrop: Backdrop,
     solid: Floats,
 ) -> tuple[Window, Bytes]:
     """Bring the reduced fields to the foreground at full size; the window and its new colours."""
@@ -218,6 +225,9 @@ def _apply(
     white = zoom(fill(light.on_white, inside))
     kept = _sharpened(part, zoom, through, solid, fill(through.field, inside))
     share = _cover(lens[window], glasses[window], border) * (1 - kept)
+    # White already: the photo itself is the truth.
+    least, enough = _WHITE_LEVELS
+    share *= zoom(np.clip((enough - backdrop.field.min(axis=2)) / (enough - least), 0, 1))
     part += share[..., None] * (np.clip(white, 0, 255) - part)
     return window, np.asarray(cv2.convertScaleAbs(part), np.uint8)
 
