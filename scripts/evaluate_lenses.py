@@ -1,7 +1,7 @@
 """Measure how well lenses are cleared, on rendered scenes whose exact cut-outs are known.
 
     python scripts/evaluate_lenses.py CACHE [--count 60] [--hdri DIR] [--textures DIR]
-        [--config FILE] [--set KEY=VALUE ...] [--markdown FILE] [--json FILE]
+        [--config FILE] [--set KEY=VALUE ...] [--doc FILE] [--json FILE]
 
 CACHE keeps the scenes; what is there already is not rendered again. Scenes are of test seeds, the
 longer side 2000 pixels, the glasses filling a good part. Two tables: with the truth's masks and
@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, get_args
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+
+from markers import replace_between  # noqa: E402
 
 from pipeline.errors import EyecutError  # noqa: E402
 from synthetic.errors import SyntheticError  # noqa: E402
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from synthetic.production import SceneSource
     from synthetic.sample import Sample
 
+BEGIN = "<!-- lenses: written by scripts/evaluate_lenses.py -->"
+END = "<!-- end of lenses -->"
 FIRST = 20_000_000
 SIDE = 2000  # longer side, pixels
 PREVIEW = 250
@@ -53,7 +57,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--textures", type=Path, help="folder of tileable textures")
     parser.add_argument("--config", default="default")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--markdown", type=Path, help="write the tables there, too")
+    parser.add_argument("--doc", type=Path, help="put the tables between its two markers")
     parser.add_argument("--json", type=Path, help="write the figures there")
     return parser.parse_args(argv)
 
@@ -190,8 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     summaries = {name: summarise_lenses(found) for name, found in figures.items()}
     text = "\n\n".join(f"With {name}:\n\n{lens_table(one)}" for name, one in summaries.items())
     print(text)
-    if options.markdown:
-        options.markdown.write_text(text + "\n", encoding="utf-8")
+    if options.doc:
+        page = replace_between(options.doc, BEGIN, END, text)
+        options.doc.write_text(page, encoding="utf-8")
     if options.json:
         told = {name: [asdict(one) for one in found] for name, found in summaries.items()}
         options.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
