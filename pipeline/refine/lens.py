@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
-from pipeline.refine.backdrop import Backdrop, Palette, fill, find_backdrop, masked_blur
+from pipeline.refine.backdrop import (
+    Backdrop,
+    Palette,
+    around,
+    fill,
+    find_backdrop,
+    length,
+    masked_blur,
+)
 from pipeline.refine.light import to_levels, to_light
 from pipeline.refine.transmission import (
     LensKind,
@@ -135,9 +143,9 @@ def _look(rgb: Bytes, lens: Bools, glasses: Bools) -> _Look | None:
     if not lens.any():
         return None
     glasses = glasses | lens
-    tight = _grown(glasses, 0)
+    tight = around(glasses, 0)
     longer = max(part.stop - part.start for part in tight)
-    window = _grown(glasses, round(_AROUND * longer))
+    window = around(glasses, round(_AROUND * longer))
     height, width = (part.stop - part.start for part in window)
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -161,7 +169,7 @@ def _solid(look: _Look, through: Through, light: Transmission, backdrop: Backdro
     """
     cells = np.float32(32**3)
     frame = cv2.erode(look.frame.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
-    image, off = look.image, np.linalg.norm(look.image - through.field, axis=2)
+    image, off = look.image, length(look.image - through.field)
     sigma = through.tolerance
     normal = 8**3 / ((2 * np.pi) ** 1.5 * sigma**3) * np.exp(-0.5 * (off / sigma) ** 2)
     unveiled = image / (np.maximum(to_levels(light.passed), 8) / 255)
@@ -218,7 +226,7 @@ def _apply(
     """Bring the reduced fields to the foreground at full size; the window and its new colours."""
     scale = (look.window[0].stop - look.window[0].start) / look.image.shape[0]
     border = max(1, round(_BORDER * scale))
-    window = _grown(lens, border + 2)
+    window = around(lens, border + 2)
     part = np.asarray(foreground[window], np.float32)
     inside = look.lens.astype(np.float32)
     zoom = _Zoom(look, window)
@@ -249,13 +257,14 @@ def _sharpened(part: Floats, zoom: _Zoom, through: Through, solid: Floats, field
     look = zoom.look
     rim = ~cv2.erode(look.lens.view(np.uint8), np.ones((2 * _BORDER + 1,) * 2)).view(np.bool_)
     thing = np.where(look.lens, solid**2, look.glasses).astype(np.float32)
-    off = np.linalg.norm(look.image - field, axis=2).astype(np.float32)
+    off = length(look.image - field)
     far, found = masked_blur(np.dstack([off] * 3), thing, 2.0)
     # Single pixels of the photo are noisier than those of the reduced picture.
     calm = cv2.GaussianBlur(part, (0, 0), 1.0)
-    noise = 1.48 * float(np.median(np.abs(part - calm))) * 3**0.5
+    sample = slice(None, None, 3), slice(None, None, 3)
+    noise = 1.48 * float(np.median(np.abs(part[sample] - calm[sample]))) * 3**0.5
     reach = np.maximum(np.where(found > 0.02, far[..., 0], 0), 3 * max(through.tolerance, noise))
-    step = np.linalg.norm(calm - zoom(field), axis=2) / zoom(reach)
+    step = length(calm - zoom(field)) / zoom(reach)
     gate = np.maximum(cv2.dilate(solid, np.ones((3, 3), np.uint8)), rim)
     whole = cv2.erode(np.where(rim, 0, solid), np.ones((3, 3), np.uint8))
     near = np.clip(step * 1.6 - 0.3, 0, 1)
@@ -270,24 +279,15 @@ class _Zoom:
     window: Window
 
     def __call__(self, field: NDArray[Any]) -> Floats:
-        spans = []
+        scale, start = [], []
         for axis in (1, 0):
             own, whole = self.window[axis], self.look.window[axis]
-            scale = self.look.image.shape[axis] / (whole.stop - whole.start)
-            places = np.arange(own.start - whole.start, own.stop - whole.start, dtype=np.float32)
-            spans.append((places + 0.5) * np.float32(scale) - 0.5)
-        across, down = np.meshgrid(*spans)
-        return np.asarray(
-            cv2.remap(field, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            np.float32,
+            scale.append(self.look.image.shape[axis] / (whole.stop - whole.start))
+            start.append((own.start - whole.start + 0.5) * scale[-1] - 0.5)
+        to_field = np.array([[scale[0], 0, start[0]], [0, scale[1], start[1]]])
+        rows, columns = (part.stop - part.start for part in self.window)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        large = cv2.warpAffine(
+            field, to_field, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
-
-
-def _grown(mask: Bools, room: int) -> Window:
-    """Rows and columns of the mask, which is not empty, with so many pixels of room."""
-    spans = []
-    for axis in (0, 1):
-        found = np.flatnonzero(mask.any(axis=1 - axis))
-        first, last = int(found[0]), int(found[-1])
-        spans.append(slice(max(0, first - room), min(mask.shape[axis], last + 1 + room)))
-    return spans[0], spans[1]
+        return np.asarray(large, np.float32)

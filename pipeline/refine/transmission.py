@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.refine.backdrop import Backdrop, masked_blur
+from pipeline.refine.backdrop import Backdrop, around, length, masked_blur
 from pipeline.refine.light import to_levels, to_light
 from pipeline.types import Bools, Floats
 
@@ -88,12 +88,16 @@ def see_through(image: Floats, lens: Bools, width: float, grain: float) -> Throu
         grain: of the backdrop, in levels.
     """
     tolerance = max(6.0, 2.5 * grain)
-    inside = lens.astype(np.float32)
-    weight = inside
+    field, weight = np.zeros_like(image), np.zeros(lens.shape, np.float32)
+    sigma = 0.08 * width
+    window = around(lens, int(4 * sigma) + 2)
+    part, inside = image[window], lens[window].astype(np.float32)
+    sure = inside
     for step in _STEPS:
-        field, _ = masked_blur(image, weight, 0.08 * width)
-        off = np.linalg.norm(image - field, axis=2) / (step * tolerance)
-        weight = np.asarray(inside / (1 + off**4), np.float32)
+        smooth, _ = masked_blur(part, sure, sigma)
+        off = length(part - smooth) / (step * tolerance)
+        sure = np.asarray(inside / (1 + np.square(np.square(off))), np.float32)
+    field[window], weight[window] = smooth, sure
     return Through(field, weight, tolerance)
 
 
@@ -153,7 +157,7 @@ def _coloured(
     middle = np.exp(np.median(ratios, axis=0))
     if np.exp(np.percentile(ratios, 90, axis=0)).max() < _DARK:
         return "dark"
-    texture = 1.48 * float(np.median(np.linalg.norm(image - through.field, axis=2)[lens]))
+    texture = 1.48 * float(np.median(length(image - through.field)[lens]))
     expected = grain * float(to_levels(middle.mean())) / 255
     hidden = grain > _COARSE[0] and texture < _COARSE[1] * expected
     return "mirrored" if middle.max() > _MORE or hidden else "tinted"
