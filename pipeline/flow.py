@@ -160,20 +160,19 @@ def _named(reasons: Iterable[str], index: int, pairs: int) -> list[str]:
 
 def _finish_lenses(
     rgb: Bytes, matte: tuple[Floats, Bytes], lens: Bools | None, masks: Masks, mode: LensMode
-) -> Iterator[str]:
-    """Finish the lenses of one pair, in place in its foreground, and yield the doubts."""
+) -> list[str]:
+    """Finish the lenses of one pair, in place in its foreground, and return the doubts."""
     if mode == "keep":
-        return
+        return []
     if lens is None or not lens.any():
-        yield "the lenses are kept: the segmenter shows none"
-        return
+        return ["the lenses are kept: the segmenter shows none"]
     alpha, foreground = matte
     glasses = masks.masks.any(axis=0) | (alpha > 0)
     done = finish_lenses(rgb, foreground, lens & (alpha > 0), glasses, mode)
     if done.window is not None and done.colours is not None:
         foreground[done.window] = done.colours
     said = "the lenses are kept" if done.window is None else "the lenses may be cleared wrongly"
-    yield from (f"{said}: {doubt}" for doubt in done.doubts)
+    return [f"{said}: {doubt}" for doubt in done.doubts]
 
 
 def _doubts(

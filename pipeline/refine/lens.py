@@ -174,9 +174,9 @@ def _solid(look: _Look, through: Through, light: Transmission, backdrop: Backdro
     normal = 8**3 / ((2 * np.pi) ** 1.5 * sigma**3) * np.exp(-0.5 * (off / sigma) ** 2)
     unveiled = image / (np.maximum(to_levels(light.passed), 8) / 255)
     edges, trust = _edges(look, backdrop)
-    around = backdrop.palette.share(np.minimum(unveiled, 255)) * np.where(edges > _SHARP, trust, 1)
+    known = backdrop.palette.share(np.minimum(unveiled, 255)) * np.where(edges > _SHARP, trust, 1)
     worn = (Palette.of(image[frame]).share(image) + 1 / cells) / 2
-    odds = np.log(worn + 1e-7) - np.log((normal + around) / 2 + 1e-7)
+    odds = np.log(worn + 1e-7) - np.log((normal + known) / 2 + 1e-7)
     odds = np.clip(np.where(edges < _EDGE, -_MOST, odds), -_MOST, _MOST).astype(np.float32)
     calm = cv2.GaussianBlur(odds, (0, 0), 0.8)
     return np.asarray(look.lens / (1 + np.exp(-_CALM * calm)), np.float32)
@@ -192,8 +192,8 @@ def _edges(look: _Look, backdrop: Backdrop) -> tuple[Floats, float]:
         steep = np.maximum(steep, cv2.magnitude(across, down))
     reach = 2 * int(_SOFT * look.diagonal) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    inside, around = (cv2.dilate(steep * part, disc) for part in (look.lens, backdrop.near))
-    common = float(np.mean(around[backdrop.near] > _SHARP))
+    inside, outside = (cv2.dilate(steep * part, disc) for part in (look.lens, backdrop.near))
+    common = float(np.mean(outside[backdrop.near] > _SHARP))
     return np.asarray(inside, np.float32), float(np.clip((common - 0.15) / 0.3, 1e-3, 1))
 
 
