@@ -47,6 +47,7 @@ _LEAST = 60  # pixels of lens in the reduced picture
 _SOFT = 0.02  # of the diagonal: where no edge is so near, nothing stands before the backdrop
 _EDGE = 6.0  # levels a pixel: less is a shadow or a reflection
 _SHARP = 12.0  # levels a pixel: more is a thing, or texture where the backdrop has such
+_LITTLE = 0.1  # trust in the palette at sharp edges of which the backdrop has none
 _CALM = 1.5  # steepness of the decision, in log-odds
 _MOST = 6.0  # log-odds that one pixel can have
 _BORDER = 2  # reduced pixels that a lens map may fall short of the rim
@@ -194,7 +195,7 @@ def _edges(look: _Look, backdrop: Backdrop) -> tuple[Floats, float]:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     inside, outside = (cv2.dilate(steep * part, disc) for part in (look.lens, backdrop.near))
     common = float(np.mean(outside[backdrop.near] > _SHARP))
-    return np.asarray(inside, np.float32), float(np.clip((common - 0.15) / 0.3, 1e-3, 1))
+    return np.asarray(inside, np.float32), float(np.clip((common - 0.15) / 0.3, _LITTLE, 1))
 
 
 def _doubts(look: _Look, light: Transmission, backdrop: Backdrop, solid: Floats) -> Iterator[str]:
