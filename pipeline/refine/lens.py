@@ -103,7 +103,7 @@ def finish_lenses(
 ) -> LensFinish:
     """Clear the lenses of one pair of glasses, or say why not.
 
-    Dark and mirrored lenses are left alone. With `mode` "auto", so are those of which the
+    Dark and mirrored lenses, and all on white, are left alone. With `mode` "auto", so are those of which the
     estimate is not sure.
 
     Args:
@@ -130,7 +130,8 @@ def finish_lenses(
         return LensFinish(None, doubts=("no backdrop is seen around the glasses",))
     through = see_through(look.image, look.lens, look.width, backdrop.grain)
     light = find_transmission(look.image, look.lens, through, backdrop, look.width)
-    if light.kind in ("dark", "mirrored"):
+    plain = float(np.median(look.image[backdrop.near].min(axis=1)))
+    if light.kind in ("dark", "mirrored") or plain >= _WHITE_LEVELS[1]:
         return LensFinish(light.kind)
     solid = _solid(look, through, light, backdrop)
     doubts = tuple(_doubts(look, light, backdrop, solid))
