@@ -103,8 +103,8 @@ def finish_lenses(
 ) -> LensFinish:
     """Clear the lenses of one pair of glasses, or say why not.
 
-    Dark and mirrored lenses, and all on white, are left alone. With `mode` "auto", so are those of which the
-    estimate is not sure.
+    Dark and mirrored lenses, and all on white, are left alone. With `mode` "auto", so are those of
+    which the estimate is not sure.
 
     Args:
         rgb: uint8 (H, W, 3), sRGB, the photo.
