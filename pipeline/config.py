@@ -91,6 +91,9 @@ class RefineConfig(_Section):
     """Sigma of the matte's edge, in pixels."""
     fringe: float = Field(2.0, ge=0.0, le=20.0)
     """Pixels inside the outline whose colour may hold old background."""
+    lens: Literal["keep", "clear", "auto"] = "keep"
+    """Lenses as photographed; or on white, what is on them and the temple behind them kept; or
+    that where the estimate is sure. Not of `RefineSettings`; see `pipeline.refine.lens`."""
 
 
 class ReviewConfig(_Section):

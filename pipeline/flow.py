@@ -7,7 +7,7 @@ baseline have to be known before the first gets its canvas.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +22,7 @@ from pipeline.compose import deepened
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.refine import RefineSettings, refine
+from pipeline.refine.lens import LensMode, finish_lenses
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
 
 STAGES = ("detect", "segment", "refine", "compose")
@@ -63,7 +64,7 @@ class Flow:
         self.detector = detector
         self.segmenter = segmenter
         self.config = config
-        self._settings = RefineSettings(**config.refine.model_dump())
+        self._settings = RefineSettings(**config.refine.model_dump(exclude={"lens"}))
 
     def process(self, photo: Photo) -> FlowResult:
         """Cut the glasses out of `photo` and put them on the canvas.
@@ -97,7 +98,7 @@ class Flow:
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
-            matte = self.finish(photo, pairs, masks)
+            matte, doubts = self.finish_and_say(photo, pairs, masks)
             if photo.deep is not None and matte.foreground.dtype == np.uint8:
                 colour = deepened(
                     np.asarray(matte.foreground, np.uint8), matte.alpha, photo.rgb, photo.deep
@@ -106,7 +107,7 @@ class Flow:
         with clock("compose"):
             lenses = None if masks.lenses is None else np.logical_or.reduce(masks.lenses)
             extent = measure(matte.alpha, lenses)
-        flags = review_flags(pairs, masks, self.config.review)
+        flags = (*review_flags(pairs, masks, self.config.review), *doubts)
         quality = tuple(float(value) for value in masks.quality)
         return FlowResult(pairs, matte, None, quality, flags, clock.seconds, extent)
 
@@ -125,14 +126,23 @@ class Flow:
 
     def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Matte:
         """The matte of all pairs, at least one, together."""
+        return self.finish_and_say(photo, pairs, masks)[0]
+
+    def finish_and_say(
+        self, photo: Photo, pairs: Detections, masks: Masks
+    ) -> tuple[Matte, tuple[str, ...]]:
+        """The matte of all pairs, at least one, together, and the flags for their lenses."""
         union: tuple[Floats, Bytes] | None = None
+        flags: list[str] = []
         for index, box in enumerate(pairs.boxes):
             lens = None if masks.lenses is None else masks.lenses[index]
             one = refine(photo.rgb, masks.masks[index], lens, box, self._settings)
+            doubts = _finish_lenses(photo.rgb, one, lens, masks, self.config.refine.lens)
+            flags += _named(doubts, index, len(pairs))
             union = one if union is None else unite(union, one)
         if union is None:
             raise ValidationError(f"{photo.key}: no pair of glasses to finish")
-        return Matte(*union)
+        return Matte(*union), tuple(flags)
 
 
 def lay_out(
@@ -214,9 +224,31 @@ def review_flags(pairs: Detections, masks: Masks, limits: ReviewConfig) -> tuple
             float(masks.quality[index]),
             limits,
         )
-        which = f" (pair {index + 1})" if len(pairs) > 1 else ""
-        flags += [f"review: {reason}{which}" for reason in reasons]
+        flags += _named(reasons, index, len(pairs))
     return tuple(flags)
+
+
+def _named(reasons: Iterable[str], index: int, pairs: int) -> list[str]:
+    """Flags of one of so many pairs."""
+    which = f" (pair {index + 1})" if pairs > 1 else ""
+    return [f"review: {reason}{which}" for reason in reasons]
+
+
+def _finish_lenses(
+    rgb: Bytes, matte: tuple[Floats, Bytes], lens: Bools | None, masks: Masks, mode: LensMode
+) -> list[str]:
+    """Finish the lenses of one pair, in place in its foreground, and return the doubts."""
+    if mode == "keep":
+        return []
+    if lens is None or not lens.any():
+        return ["the lenses are kept: the segmenter shows none"]
+    alpha, foreground = matte
+    glasses = masks.masks.any(axis=0) | (alpha > 0)
+    done = finish_lenses(rgb, foreground, lens & (alpha > 0), glasses, mode)
+    if done.window is not None and done.colours is not None:
+        foreground[done.window] = done.colours
+    said = "the lenses are kept" if done.window is None else "the lenses may be cleared wrongly"
+    return [f"{said}: {doubt}" for doubt in done.doubts]
 
 
 def _doubts(

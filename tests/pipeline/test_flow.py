@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import cv2
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from pipeline import flow
 from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.flow import STAGES, Flow, unite
+from pipeline.types import Masks, Photo, Prompt
 from toys import FakeDetector, FakeSegmenter, Toy, draw_toy
 
 
@@ -146,3 +150,44 @@ def test_networks_that_cannot_load_are_named(
 def test_every_kind_of_the_configuration_has_an_adapter() -> None:
     kinds = Config.model_fields["detector"].annotation.model_fields["kind"].annotation  # type: ignore[union-attr]
     assert set(kinds.__args__) == set(flow.DETECTORS)
+
+
+def see_through(toy: Toy) -> Photo:
+    """The toy with lenses that show the background, which is what is around the glasses."""
+    rgb = toy.rgb.copy()
+    around = ~cv2.dilate(toy.mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.bool_)
+    rgb[toy.lens] = np.median(rgb[around], axis=0)
+    return Photo("toy.png", rgb)
+
+
+@pytest.mark.parametrize(("mode", "white"), [("keep", False), ("clear", True), ("auto", True)])
+def test_lenses_are_cleared_where_it_is_asked_for(
+    mode: str, white: bool, toy: Toy, fake_detector: FakeDetector
+) -> None:
+    photo = see_through(toy)
+    result = make(fake_detector, ShowsLenses(toy), f"refine.lens={mode}").process(photo)
+    assert result.matte is not None
+    inside = cv2.erode(toy.lens.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(np.bool_)
+    shown = result.matte.foreground[inside]
+    assert (shown.min() > 235) if white else (shown == photo.rgb[inside]).all()
+    assert result.flags == ()
+
+
+def test_lenses_that_the_segmenter_does_not_show_are_flagged(
+    toy: Toy, fake_detector: FakeDetector
+) -> None:
+    flags = make(fake_detector, None, "refine.lens=auto").process(see_through(toy)).flags
+    assert flags == ("review: the lenses are kept: the segmenter shows none",)
+
+
+class ShowsLenses(FakeSegmenter):
+    """Answers with the toy's own lenses."""
+
+    def __init__(self, toy: Toy) -> None:
+        super().__init__()
+        self.toy = toy
+
+    def segment(self, photo: Photo, prompts: Sequence[Prompt]) -> Masks:
+        found = super().segment(photo, prompts)
+        masks = np.repeat(self.toy.mask[None], len(prompts), 0)
+        return Masks(masks, found.quality, np.repeat(self.toy.lens[None], len(prompts), 0))
