@@ -1,7 +1,8 @@
-"""The true edge, at the photo's own resolution, in the band around the mask's outline."""
+"""The true edge in the band around the mask's outline."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -28,45 +29,72 @@ class EdgeFinder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Working:
+    """The window around the glasses at the size at which the edge is looked for.
+
+    Attributes:
+        rgb: uint8 (h, w, 3), sRGB.
+        mask: bool (h, w), the glasses.
+        guess: uint8 (h, w), 255 times the probability of glasses.
+        lens: bool (h, w), the lens areas where they are known.
+        factor: pixels of the photo to a pixel of the window.
+    """
+
+    rgb: Bytes
+    mask: Bools
+    guess: Bytes
+    lens: Bools | None
+    factor: int
+
+    @classmethod
+    def of(cls, rgb: Bytes, mask: Bools, guess: Bytes, lens: Bools | None) -> Working:
+        """Shrink windows of a large photo by a whole factor."""
+        factor = max(1, round(max(mask.shape) / _WIDE))
+        if factor == 1:
+            return cls(rgb, mask, guess, lens, 1)
+        inner = None if lens is None else _shrunk(_grey(lens), factor) > 127
+        inside = _shrunk(_grey(mask), factor) > 127
+        return cls(_shrunk(rgb, factor), inside, _shrunk(guess, factor), inner, factor)
+
+    def with_mask(self, mask: Bools) -> Working:
+        """The same with another mask."""
+        return replace(self, mask=mask)
+
+
 def plain_matte(mask: Bools, sigma: float) -> Floats:
     """Return the coverage, float32 (H, W), by a mask whose outlines are smoothed by `sigma`."""
     return coverage([smooth(outline, sigma) for outline in outlines(mask)], mask.shape)
 
 
-def edge_matte(
-    rgb: Bytes, mask: Bools, guess: Bytes | None, sigma: float, finder: EdgeFinder
-) -> Floats:
+def edge_matte(work: Working, sigma: float, size: tuple[int, int], finder: EdgeFinder) -> Floats:
     """Look for the edge within 16 pixels of the mask's outline.
 
-    Large photos are looked at in steps of several pixels, and the edge is drawn between them.
-
     Args:
-        rgb: uint8 (H, W, 3), sRGB.
-        mask: bool (H, W).
-        guess: uint8 (H, W), 255 times the probability of glasses, where it is known.
-        sigma: of the outline's smoothing, in pixels.
+        work: the window, shrunk where the photo is large.
+        sigma: of the outline's smoothing before the search, in pixels of `work`.
+        size: (H, W), of the window in the photo.
         finder: tells the edge.
 
     Returns:
         float32 (H, W) in [0, 1].
     """
-    factor = max(1, round(max(mask.shape) / _WIDE))
-    height, width = (-(-side // factor) for side in mask.shape)
-    size = width, height
-    grey = mask.view(np.uint8) * np.uint8(255)
-    if guess is None:
-        guess = np.asarray(cv2.GaussianBlur(grey, (0, 0), max(1.0, sigma / 2)), np.uint8)
-    if factor > 1:
-        rgb, grey, guess = (
-            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-            for part in (rgb, grey, guess)
-        )
-    shapes = [smooth(outline, sigma / factor) for outline in outlines(np.asarray(grey > 127))]
-    alpha = coverage(shapes, (height, width))
+    shapes = [smooth(outline, sigma) for outline in outlines(work.mask)]
+    alpha = coverage(shapes, work.mask.shape)
     strips = unroll(shapes)
     if strips is not None:
-        alpha = roll_up(strips, finder.alpha(strips.read(rgb), strips.read(guess)), alpha)
-    if factor > 1:
-        large = cv2.resize(alpha, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        alpha = np.clip(large, 0, 1, dtype=np.float32)
-    return alpha
+        found = finder.alpha(strips.read(work.rgb), strips.read(work.guess))
+        alpha = roll_up(strips, found, alpha)
+    if alpha.shape == size:
+        return alpha
+    large = cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(large, 0, 1, dtype=np.float32)
+
+
+def _grey(mask: Bools) -> Bytes:
+    return np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+
+
+def _shrunk(picture: Bytes, factor: int) -> Bytes:
+    size = -(-picture.shape[1] // factor), -(-picture.shape[0] // factor)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -21,7 +21,7 @@ from pipeline.errors import WeightsError
 from pipeline.refine.strips import OFFSETS, WIDTH
 from pipeline.types import Bytes, Floats
 
-EMBEDDED = Path(__file__).parent / "weights" / "edges.safetensors"
+EMBEDDED = Path(__file__).parents[1] / "refine" / "weights" / "edges.safetensors"
 FEATURES = 7
 WIDTHS = (16, 24, 32, 48)
 """Channels at each level; a level has half the rows and columns of the one before."""

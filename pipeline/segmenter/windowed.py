@@ -20,6 +20,7 @@ from pipeline.segmenter.crop import (
     extract_mask,
     input_size,
     paste,
+    paste_soft,
     whole_photo,
     window_around,
 )
@@ -92,6 +93,7 @@ class WindowedSegmenter:
             ValidationError: a prompt's mask is not of the photo's size.
         """
         masks = np.zeros((len(prompts), *photo.size), np.bool_)
+        soft = np.zeros(masks.shape, np.uint8)
         lenses: Bools | None = None
         quality = np.zeros(len(prompts), np.float32)
         for i, prompt in enumerate(prompts):
@@ -105,13 +107,14 @@ class WindowedSegmenter:
                 continue
             answer, window = found
             masks[i] = paste(answer.glasses, window, photo.size)
+            soft[i] = paste_soft(answer.glasses, window, photo.size)
             quality[i] = np.clip(np.nan_to_num(answer.quality), 0, 1)
             if answer.lens is not None:
                 if lenses is None:
                     lenses = np.zeros_like(masks)
                 lenses[i] = paste(answer.lens, window, photo.size)
                 lenses[i] &= masks[i]
-        return Masks(masks, quality, lenses)
+        return Masks(masks, quality, lenses, soft)
 
     def _one(self, photo: Photo, prompt: Prompt) -> tuple[Answer, Window] | None:
         """The answer to one prompt and the window that it covers."""
