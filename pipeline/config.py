@@ -67,7 +67,7 @@ class SegmenterConfig(_Section):
 
 
 class RefineConfig(_Section):
-    """From a mask to a matte; see `pipeline.refine.RefineSettings`, whose keys all but `edges` are."""
+    """From a mask to a matte; all keys but `edges` are those of `RefineSettings`."""
 
     fill_holes: bool = True
     """Fill holes within lenses; gaps stay open."""

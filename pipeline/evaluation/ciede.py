@@ -51,7 +51,9 @@ def lab_difference(first: _Real, second: _Real) -> _Real:
     d_hue = 2 * np.sqrt(chroma_1 * chroma_2) * np.sin(np.radians(turn / 2))
     d_hue /= 1 + 0.015 * chroma * _hue_weight(hue)
     rotation = -2 * _saturation(chroma)
-    rotation *= np.sin(np.radians(60 * np.exp(-((((hue - 275) % 360 + 180) % 360 - 180) / 25) ** 2)))
+    rotation *= np.sin(
+        np.radians(60 * np.exp(-(((((hue - 275) % 360 + 180) % 360 - 180) / 25) ** 2)))
+    )
     total = d_light**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue
     return np.asarray(np.sqrt(np.maximum(total, 0)), np.float64)
 

@@ -89,7 +89,7 @@ def wire_widths(
     width = (exact * within).sum(axis=1) * _STEP
     matched = (found * _widened(within)).sum(axis=1) * _STEP
     kept = within.any(axis=1) & (width >= widths[0]) & (width <= widths[1])
-    return np.column_stack([width, matched])[kept]
+    return np.asarray(np.column_stack([width, matched])[kept], np.float64)
 
 
 def _ridges(alpha: Floats, widest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,11 +106,11 @@ def _ridges(alpha: Floats, widest: float) -> tuple[NDArray[np.float64], NDArray[
     half, cross = (dxx - dyy) / 2, np.hypot((dxx - dyy) / 2, dxy)
     least, most = (dxx + dyy) / 2 - cross, (dxx + dyy) / 2 + cross
     angle = np.arctan2(dxy, half) / 2 + np.pi / 2
-    normal = np.column_stack([np.cos(angle), np.sin(angle)])
-    slope = dx[ys, xs] * normal[:, 0] + dy[ys, xs] * normal[:, 1]
+    normal = np.asarray(np.column_stack([np.cos(angle), np.sin(angle)]), np.float64)
+    slope = np.asarray(dx)[ys, xs] * normal[:, 0] + np.asarray(dy)[ys, xs] * normal[:, 1]
     shift = -slope / np.minimum(least, -1e-9)
-    ridge = (np.abs(shift) <= 0.5) & (least < -1e-3) & (np.abs(most) * _STEADY < -least)
-    points = np.column_stack([xs, ys]) + shift[:, None] * normal
+    ridge = np.asarray((np.abs(shift) <= 0.5) & (least < -1e-3) & (np.abs(most) * _STEADY < -least))
+    points = np.asarray(np.column_stack([xs, ys]) + shift[:, None] * normal, np.float64)
     return points[ridge], normal[ridge]
 
 
@@ -123,9 +123,9 @@ def _profiles(
     """Read `array` along the normals: float64 (points, offsets); empty beyond its border."""
     if not len(points):
         return np.zeros((0, len(offsets)))
-    places = points[:, None] + offsets[:, None] * normals[:, None]
+    places = (points[:, None] + offsets[:, None] * normals[:, None]).astype(np.float32)
     rows = [
-        cv2.remap(array, part.astype(np.float32), None, cv2.INTER_LINEAR)
+        cv2.remap(array, part[..., 0], part[..., 1], cv2.INTER_LINEAR)
         for part in np.array_split(places, 1 + len(places) // 30000)  # OpenCV takes 32767 rows
     ]
     return np.concatenate(rows).astype(np.float64)

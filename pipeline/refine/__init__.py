@@ -21,7 +21,7 @@ from pipeline.types import Bools, Bytes, Floats
 
 _ROOM = 40  # pixels around the mask where its true edge may lie
 
-__all__ = ["EdgeFinder", "RefineSettings", "refine"]
+__all__ = ["EdgeFinder", "RefineSettings", "clean_mask", "refine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,15 @@ def refine(
     window = _window(mask, settings)
     if window is None:
         return alpha, foreground
-    clean = _clean(rgb, mask, lens, box, window, settings)
+    inner = None if lens is None else lens[window]
+    left, top = window[1].start, window[0].start
+    place = np.asarray(box - np.array([left, top, left, top]), np.float32)
+    clean = clean_mask(rgb[window], mask[window], inner, place, settings)
     diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
     sigma = settings.smoothing * diagonal
     if finder is None:
         matte = _soften(plain_matte(clean, sigma), settings.edge)
     else:
-        inner = None if lens is None else lens[window]
         guess = _guess(mask[window], clean, None if soft is None else soft[window], sigma)
         work = Working.of(rgb[window], clean, guess, inner)
         if settings.open_gaps and soft is not None:
@@ -116,23 +118,25 @@ def _guess(mask: Bools, clean: Bools, soft: Bytes | None, sigma: float) -> Bytes
     return np.where(mask == clean, soft, clean.view(np.uint8) * np.uint8(255))
 
 
-def _clean(
+def clean_mask(
     rgb: Bytes,
     mask: Bools,
     lens: Bools | None,
     box: NDArray[np.float32],
-    window: tuple[slice, slice],
-    settings: RefineSettings,
+    settings: RefineSettings | None = None,
 ) -> Bools:
-    """Return the mask within the window, without islands and with its lenses filled."""
-    part, colours = mask[window], rgb[window]
+    """Return the mask, bool (H, W), without islands and with its lenses filled.
+
+    Args:
+        rgb, mask, lens, box, settings: as for `refine`.
+    """
+    settings = settings or RefineSettings()
     if settings.drop_islands:
-        top, left = window[0].start, window[1].start
         x0, y0, x1, y1 = (float(value) for value in box)
-        part = drop_islands(part, (x0 - left, y0 - top, x1 - left, y1 - top), colours)
+        mask = drop_islands(mask, (x0, y0, x1, y1), rgb)
     if settings.fill_holes:
-        part = fill_lens_holes(part, None if lens is None else lens[window], colours)
-    return np.ascontiguousarray(part)
+        mask = fill_lens_holes(mask, lens, rgb)
+    return np.ascontiguousarray(mask)
 
 
 def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None:

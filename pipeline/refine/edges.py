@@ -8,6 +8,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from pipeline.refine.blending import blending_alpha
 from pipeline.refine.contour import coverage, outlines, smooth
 from pipeline.refine.strips import roll_up, unroll
 from pipeline.types import Bools, Bytes, Floats
@@ -83,12 +84,13 @@ def edge_matte(work: Working, sigma: float, size: tuple[int, int], finder: EdgeF
     alpha = coverage(shapes, work.mask.shape)
     strips = unroll(shapes)
     if strips is not None:
-        found = finder.alpha(strips.read(work.rgb), strips.read(work.guess))
-        alpha = roll_up(strips, found, alpha)
+        colours = strips.read(work.rgb)
+        found = finder.alpha(colours, strips.read(work.guess))
+        alpha = roll_up(strips, blending_alpha(found, colours), alpha)
     if alpha.shape == size:
         return alpha
     large = cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(large, 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(large, 0, 1), np.float32)
 
 
 def _grey(mask: Bools) -> Bytes:

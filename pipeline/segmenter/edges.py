@@ -13,12 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.errors import WeightsError
 from pipeline.refine.strips import OFFSETS, WIDTH
+from pipeline.segmenter.weights_io import sha256_of
 from pipeline.types import Bytes, Floats
 
 EMBEDDED = Path(__file__).parents[1] / "refine" / "weights" / "edges.safetensors"
@@ -62,7 +63,7 @@ class NetworkEdges:
     """`pipeline.refine.edges.EdgeFinder` out of an `EdgeNet`."""
 
     def __init__(self, network: EdgeNet, device: str = "cpu") -> None:
-        self.network = network.eval().to(device, memory_format=torch.channels_last)
+        self.network = network.eval().to(device)
         self.device = device
 
     @torch.inference_mode()
@@ -117,6 +118,15 @@ def load_edges(weights: str = "embedded", device: str = "cpu") -> NetworkEdges:
             " scripts/train_edges.py wrote, or set refine.edges to null"
         ) from error
     return NetworkEdges(network, device)
+
+
+def save_edges(network: EdgeNet, path: Path) -> str:
+    """Write the weights and return the file's SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, part)
+    part.replace(path)
+    return sha256_of(path)
 
 
 def _two(before: int, width: int) -> nn.Sequential:
