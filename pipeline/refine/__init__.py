@@ -103,7 +103,7 @@ def refine(
         guess = _guess(mask[window], clean, None if soft is None else soft[window], sigma)
         work = Working.of(rgb[window], clean, guess, inner)
         if settings.open_gaps and soft is not None:
-            work = work.with_mask(open_gaps(work, diagonal / work.factor))
+            work = open_gaps(work, diagonal / work.factor)
         matte = edge_matte(work, sigma / work.factor, clean.shape, finder)
     alpha[window] = matte
     foreground[window] = estimate_foreground(rgb[window], matte, settings.fringe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -57,10 +57,6 @@ class Working:
         inner = None if lens is None else _shrunk(_grey(lens), factor) > 127
         inside = _shrunk(_grey(mask), factor) > 127
         return cls(_shrunk(rgb, factor), inside, _shrunk(guess, factor), inner, factor)
-
-    def with_mask(self, mask: Bools) -> Working:
-        """The same with another mask."""
-        return replace(self, mask=mask)
 
 
 def plain_matte(mask: Bools, sigma: float) -> Floats:

@@ -9,6 +9,8 @@ on open background. The edge is looked for afterwards, so what was opened wrongl
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -22,10 +24,11 @@ _SPREADS = 3.0  # standard deviations within which a colour is still the backgro
 _LEAST, _MOST = 12.0, 40.0  # bounds of that, in levels
 _CONTRAST = 40.0  # levels between glasses and background below which colours say nothing
 _TOWARDS = 0.35  # of the way from the background to the glasses
+_DOUBTED = 64  # what is left of the guess where a gap is opened
 _COARSE = 4  # the colours around are taken at this scale
 
 
-def open_gaps(work: Working, diagonal: float) -> Bools:
+def open_gaps(work: Working, diagonal: float) -> Working:
     """Open the narrow gaps that the mask closed.
 
     Args:
@@ -33,17 +36,20 @@ def open_gaps(work: Working, diagonal: float) -> Bools:
         diagonal: of the glasses' box, in pixels of `work`.
 
     Returns:
-        bool (h, w), a subset of the window's mask.
+        The window with the gaps open in its mask and doubted in its guess.
     """
     mask = work.mask
     doubt = mask & (work.guess < _SURE)
     if work.lens is not None:
         doubt &= ~work.lens
     if not doubt.any():
-        return mask
+        return work
     like = doubt & _like_background(work, max(3.0, _NEAR * diagonal))
     narrow = _narrow(np.asarray(like | ~mask), max(2, round(_NARROW * diagonal)))
-    return np.asarray(mask & ~_joined(np.asarray(like & narrow), np.asarray(~mask)))
+    opened = _joined(np.asarray(like & narrow), np.asarray(~mask))
+    guess = work.guess.copy()
+    guess[opened] = np.minimum(guess[opened], _DOUBTED)
+    return replace(work, mask=np.asarray(mask & ~opened), guess=guess)
 
 
 def _like_background(work: Working, reach: float) -> Bools:
