@@ -109,7 +109,7 @@ def _ridges(alpha: Floats, widest: float) -> tuple[NDArray[np.float64], NDArray[
     normal = np.asarray(np.column_stack([np.cos(angle), np.sin(angle)]), np.float64)
     slope = np.asarray(dx)[ys, xs] * normal[:, 0] + np.asarray(dy)[ys, xs] * normal[:, 1]
     shift = -slope / np.minimum(least, -1e-9)
-    ridge = np.asarray((np.abs(shift) <= 0.5) & (least < -1e-3) & (np.abs(most) * _STEADY < -least))
+    ridge = np.asarray((np.abs(shift) <= 0.6) & (least < -1e-3) & (np.abs(most) * _STEADY < -least))
     points = np.asarray(np.column_stack([xs, ys]) + shift[:, None] * normal, np.float64)
     return points[ridge], normal[ridge]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
-from pipeline.refine.edges import EdgeFinder, Working, edge_matte, plain_matte
+from pipeline.refine.edges import EdgeFinder, Working, edge_matte, enlarged, plain_matte
 from pipeline.refine.foreground import estimate_foreground
 from pipeline.refine.gaps import open_gaps
 from pipeline.refine.holes import fill_lens_holes
@@ -104,7 +104,8 @@ def refine(
         work = Working.of(rgb[window], clean, guess, inner)
         if settings.open_gaps and soft is not None:
             work = open_gaps(work, diagonal / work.factor)
-        matte = edge_matte(work, sigma / work.factor, clean.shape, finder)
+        found = edge_matte(work, sigma / work.factor, finder)
+        matte = enlarged(found, clean.shape)
     alpha[window] = matte
     foreground[window] = estimate_foreground(rgb[window], matte, settings.fringe)
     return alpha, foreground

@@ -64,17 +64,16 @@ def plain_matte(mask: Bools, sigma: float) -> Floats:
     return coverage([smooth(outline, sigma) for outline in outlines(mask)], mask.shape)
 
 
-def edge_matte(work: Working, sigma: float, size: tuple[int, int], finder: EdgeFinder) -> Floats:
+def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
     """Look for the edge within 16 pixels of the mask's outline.
 
     Args:
         work: the window, shrunk where the photo is large.
         sigma: of the outline's smoothing before the search, in pixels of `work`.
-        size: (H, W), of the window in the photo.
         finder: tells the edge.
 
     Returns:
-        float32 (H, W) in [0, 1].
+        float32 (h, w) in [0, 1], of the size of `work`.
     """
     shapes = [smooth(outline, sigma) for outline in outlines(work.mask)]
     alpha = coverage(shapes, work.mask.shape)
@@ -83,6 +82,11 @@ def edge_matte(work: Working, sigma: float, size: tuple[int, int], finder: EdgeF
         colours = strips.read(work.rgb)
         found = finder.alpha(colours, strips.read(work.guess))
         alpha = roll_up(strips, blending_alpha(found, colours), alpha)
+    return alpha
+
+
+def enlarged(alpha: Floats, size: tuple[int, int]) -> Floats:
+    """Return a matte at the size (H, W) of the window in the photo."""
     if alpha.shape == size:
         return alpha
     large = cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_CUBIC)

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.refine.edges import Working
 from pipeline.types import Bools, Bytes, Floats
 
-_SURE = 0.95 * 255
+_SURE = 0.98 * 255
 _NEAR = 0.025  # of the diagonal: how far around colours count as those beside
 _NARROW = 0.005  # of the diagonal: half the width of the widest gap that a grid closes
 _SPREADS = 3.0  # standard deviations within which a colour is still the background's
@@ -55,18 +55,19 @@ def open_gaps(work: Working, diagonal: float) -> Working:
 def _like_background(work: Working, reach: float) -> Bools:
     """Say where the colour is that of the background near by and not that of the glasses."""
     outside = cv2.erode((~work.mask).view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_)
-    back, spread = _around(work.rgb, outside, reach)
-    fore, _ = _around(work.rgb, np.asarray(work.mask & (work.guess >= _SURE)), reach)
+    back, spread, seen = _around(work.rgb, outside, reach)
+    fore, _, sure = _around(work.rgb, np.asarray(work.mask & (work.guess >= _SURE)), reach)
     contrast = fore - back
     apart = np.einsum("ijk,ijk->ij", contrast, contrast)
     away = work.rgb - back
     place = np.einsum("ijk,ijk->ij", away, contrast) / np.maximum(apart, 1)
     near = np.einsum("ijk,ijk->ij", away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
-    return np.asarray(near & (place < _TOWARDS) & (apart >= _CONTRAST**2))
+    return np.asarray(seen & sure & near & (place < _TOWARDS) & (apart >= _CONTRAST**2))
 
 
-def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats]:
-    """Return the mean colour (h, w, 3) of what is set in `where` near by, and its spread (h, w)."""
+def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats, Bools]:
+    """Return the mean colour (h, w, 3) of what is set in `where` near by, its spread (h, w), and
+    whether there is any."""
     size = tuple(-(-side // _COARSE) for side in where.shape[::-1])
     weight = where.astype(np.float32)
     image = rgb.astype(np.float32)
@@ -79,11 +80,12 @@ def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats]:
     )
     means = sums / np.maximum(total, 1e-6)[..., None]
     variance = means[..., 3] - np.einsum("ijk,ijk->ij", means[..., :3], means[..., :3])
-    mean, spread = (
+    mean, spread, weights = (
         cv2.resize(part, where.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        for part in (means[..., :3], np.sqrt(np.maximum(variance, 0)))
+        for part in (means[..., :3], np.sqrt(np.maximum(variance, 0)), total)
     )
-    return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
+    known = np.asarray(weights > 1e-3)
+    return np.asarray(mean, np.float32), np.asarray(spread, np.float32), known
 
 
 def _narrow(area: Bools, radius: int) -> Bools:
