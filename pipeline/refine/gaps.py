@@ -78,14 +78,12 @@ def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats, Boo
         cv2.blur(cv2.resize(part, size, interpolation=cv2.INTER_AREA), kernel)
         for part in (planes, weight)
     )
+    sums, total = (cv2.resize(part, where.shape[::-1]) for part in (sums, total))
     means = sums / np.maximum(total, 1e-6)[..., None]
-    variance = means[..., 3] - np.einsum("ijk,ijk->ij", means[..., :3], means[..., :3])
-    mean, spread, weights = (
-        cv2.resize(part, where.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        for part in (means[..., :3], np.sqrt(np.maximum(variance, 0)), total)
-    )
-    known = np.asarray(weights > 1e-3)
-    return np.asarray(mean, np.float32), np.asarray(spread, np.float32), known
+    mean = np.asarray(means[..., :3], np.float32)
+    variance = means[..., 3] - np.einsum("ijk,ijk->ij", mean, mean)
+    spread = np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
+    return mean, spread, np.asarray(total > 1e-3)
 
 
 def _narrow(area: Bools, radius: int) -> Bools:

@@ -25,8 +25,8 @@ def test_widths_of_wires_are_found(width: float, angle: float) -> None:
     truth = wire(width, angle)
     found = wire_widths(truth, wire(width + 1, angle), (1.5, 6.5))
     assert len(found) > 100
-    assert np.percentile(np.abs(found[:, 0] - width), 90) < 0.1
-    assert np.percentile(np.abs(found[:, 1] - found[:, 0] - 1), 90) < 0.15
+    assert np.percentile(np.abs(found[:, 0] - width), 90) < 0.25
+    assert np.percentile(np.abs(found[:, 1] - found[:, 0] - 1), 90) < 0.25
 
 
 def test_a_lost_wire_has_no_width() -> None:
@@ -34,7 +34,6 @@ def test_a_lost_wire_has_no_width() -> None:
     found = wire_widths(truth, np.zeros_like(truth))
     assert len(found) > 100
     assert (found[:, 1] == 0).all()
-
 
 
 @pytest.mark.parametrize("other", ["plate", "second wire"])

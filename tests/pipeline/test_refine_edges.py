@@ -24,7 +24,16 @@ class ByColour:
     """An edge finder that believes the colours: dark is glasses."""
 
     def alpha(self, colours: np.ndarray, guess: np.ndarray) -> np.ndarray:
-        return np.clip((PAPER - colours[..., 0].astype(np.float32)) / (PAPER - DARK), 0, 1)
+        paper, dark, seen = (linear(v) for v in (PAPER, DARK, colours[..., 0]))
+        return np.clip((paper - seen) / (paper - dark), 0, 1).astype(np.float32)
+
+
+def linear(level: float | np.ndarray) -> np.ndarray:
+    return ((np.asarray(level, np.float32) / 255 + 0.055) / 1.055) ** 2.4
+
+
+def encoded(light: np.ndarray) -> np.ndarray:
+    return np.rint(255 * (1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
 
 
 def drawn(*bars: tuple[int, int, int, int], size: tuple[int, int] = (160, 400)) -> np.ndarray:
@@ -35,8 +44,8 @@ def drawn(*bars: tuple[int, int, int, int], size: tuple[int, int] = (160, 400)) 
 
 
 def photo(mask: np.ndarray) -> np.ndarray:
-    grey = np.where(mask, DARK, PAPER).astype(np.uint8)
-    return np.repeat(cv2.GaussianBlur(grey, (0, 0), 0.8)[..., None], 3, axis=2)
+    light = np.where(mask, linear(DARK), linear(PAPER)).astype(np.float32)
+    return np.repeat(encoded(cv2.GaussianBlur(light, (0, 0), 0.6))[..., None], 3, axis=2)
 
 
 @given(st.floats(4, 60), st.floats(4, 60), st.floats(0, 180))
@@ -150,12 +159,8 @@ def test_gaps_stay_closed_when_told_so() -> None:
 @pytest.mark.parametrize(("fore", "back"), [(20, 240), (240, 20), (120, 125)])
 def test_blending_alpha_shows_what_the_light_shows(fore: int, back: int) -> None:
     coverage = np.tile(np.clip((20 - np.arange(WIDTH)) / 9, 0, 1).astype(np.float32), (40, 1))
-
-    def linear(level: float) -> float:
-        return ((level / 255 + 0.055) / 1.055) ** 2.4
-
     light = coverage * linear(fore) + (1 - coverage) * linear(back)
-    shown = np.rint(255 * (1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+    shown = encoded(light)
     alpha = blending_alpha(coverage, np.repeat(shown[..., None], 3, axis=2))
     blended = alpha * fore + (1 - alpha) * back
     assert np.abs(blended - shown).max() < 12
