@@ -79,16 +79,21 @@ class SegmenterConfig(_Section):
 
 
 class RefineConfig(_Section):
-    """From a mask to a matte; see `pipeline.refine.RefineSettings`, whose keys these are."""
+    """From a mask to a matte; all keys but `edges` are those of `RefineSettings`."""
 
     fill_holes: bool = True
     """Fill holes within lenses; gaps stay open."""
     drop_islands: bool = True
     """Drop small pieces apart from the glasses."""
+    open_gaps: bool = True
+    """Open narrow gaps that the mask closed."""
+    edges: str | None = "embedded"
+    """Weights of the network that finds the true edge: "embedded", or the path of a file that
+    scripts/train_edges.py wrote; null leaves the mask with a smooth outline."""
     smoothing: float = Field(0.002, ge=0.0, le=0.05)
     """Sigma along the outline, as a share of the glasses' diagonal."""
     edge: float = Field(0.7, ge=0.0, le=10.0)
-    """Sigma of the matte's edge, in pixels."""
+    """Sigma of the matte's edge, in pixels, where no network finds it."""
     fringe: float = Field(2.0, ge=0.0, le=20.0)
     """Pixels inside the outline whose colour may hold old background."""
     lens: Literal["keep", "clear", "auto"] = "keep"
@@ -217,6 +222,8 @@ class Config(_Section):
             if stage in weights:
                 told[stage]["weights"] = weights[stage]
         del told["segmenter"]["batch"]
+        if "edges" in weights:
+            told["refine"]["edges"] = weights["edges"]
         text = json.dumps({"config": told, "version": version}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

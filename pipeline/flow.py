@@ -21,7 +21,7 @@ from pipeline.canvas import Canvas, Extent, Verdict, check, measure, place, rend
 from pipeline.compose import deepened
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
-from pipeline.refine import RefineSettings, refine
+from pipeline.refine import EdgeFinder, RefineSettings, refine
 from pipeline.refine.lens import LensMode, finish_lenses
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
 
@@ -60,11 +60,18 @@ class FlowResult:
 class Flow:
     """The stages, loaded once and used for every photo."""
 
-    def __init__(self, detector: Detector, segmenter: Segmenter, config: Config) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        segmenter: Segmenter,
+        config: Config,
+        finder: EdgeFinder | None = None,
+    ) -> None:
         self.detector = detector
         self.segmenter = segmenter
         self.config = config
-        self._settings = RefineSettings(**config.refine.model_dump(exclude={"lens"}))
+        self.finder = finder
+        self._settings = RefineSettings(**config.refine.model_dump(exclude={"edges", "lens"}))
 
     def process(self, photo: Photo) -> FlowResult:
         """Cut the glasses out of `photo` and put them on the canvas.
@@ -136,7 +143,9 @@ class Flow:
         flags: list[str] = []
         for index, box in enumerate(pairs.boxes):
             lens = None if masks.lenses is None else masks.lenses[index]
-            one = refine(photo.rgb, masks.masks[index], lens, box, self._settings)
+            soft = None if masks.soft is None else masks.soft[index]
+            mask = masks.masks[index]
+            one = refine(photo.rgb, mask, lens, box, self._settings, soft, self.finder)
             doubts = _finish_lenses(photo.rgb, one, lens, masks, self.config.refine.lens)
             flags += _named(doubts, index, len(pairs))
             union = one if union is None else unite(union, one)
@@ -196,9 +205,10 @@ def confirmed(pairs: Detections, masks: Masks, least: float) -> tuple[Detections
     if sure.all():
         return pairs, masks
     lenses = None if masks.lenses is None else masks.lenses[sure]
+    soft = None if masks.soft is None else masks.soft[sure]
     return (
         Detections(pairs.boxes[sure], pairs.scores[sure], pairs.labels[sure]),
-        Masks(masks.masks[sure], masks.quality[sure], lenses),
+        Masks(masks.masks[sure], masks.quality[sure], lenses, soft),
     )
 
 
@@ -323,7 +333,10 @@ def build(config: Config) -> Flow:
         raise ConfigError(f"detector: {error}") from error
 
     from pipeline.segmenter import build_segmenter
+    from pipeline.segmenter.edges import load_edges
 
     told = config.segmenter
     device = resolve_device(told.device)
-    return Flow(detector, build_segmenter(told.model_copy(update={"device": device})), config)
+    segmenter = build_segmenter(told.model_copy(update={"device": device}))
+    edges = config.refine.edges
+    return Flow(detector, segmenter, config, load_edges(edges, device) if edges else None)

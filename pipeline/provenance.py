@@ -51,9 +51,12 @@ def weights_hashes(config: Config) -> dict[str, str]:
     embedded = {
         "detector": _TOP.parent / "detector" / "weights",
         "segmenter": _TOP / "segmenter" / "weights",
+        "edges": _TOP / "refine" / "weights",
     }
     told = {"detector": config.detector.weights, "segmenter": config.segmenter.weights}
-    return {stage: _hash(stage, told[stage], folder) for stage, folder in embedded.items()}
+    if config.refine.edges is not None:
+        told["edges"] = config.refine.edges
+    return {stage: _hash(stage, weights, embedded[stage]) for stage, weights in told.items()}
 
 
 def _hash(stage: str, weights: str, embedded: Path) -> str:

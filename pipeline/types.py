@@ -173,11 +173,14 @@ class Masks:
         masks: bool (N, H, W), the glasses (frame and lenses) in pixels of the photo.
         quality: float32 (N,), the model's own guess of the IoU, in [0, 1].
         lenses: bool (N, H, W), the lens areas where the model knows them, else None.
+        soft: uint8 (N, H, W), 255 times the model's probability of glasses, where it tells, else
+            None.
     """
 
     masks: Bools
     quality: Floats
     lenses: Bools | None = None
+    soft: Bytes | None = None
 
     def __post_init__(self) -> None:
         _check("Masks.masks", self.masks, np.bool_, ("N", "H", "W"))
@@ -185,6 +188,8 @@ class Masks:
         _check_unit_range("Masks.quality", self.quality)
         if self.lenses is not None:
             _check("Masks.lenses", self.lenses, np.bool_, self.masks.shape)
+        if self.soft is not None:
+            _check("Masks.soft", self.soft, np.uint8, self.masks.shape)
 
     def __len__(self) -> int:
         return len(self.masks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +10,13 @@ from pipeline.types import Bytes, Floats
 
 _Real = NDArray[np.float64]
 _FULL_CHROMA = 25.0**7
+_TO_XYZ = np.array(  # of linear sRGB, IEC 61966-2-1
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
 
 
 def ciede2000(first: Bytes, second: Bytes) -> Floats:
@@ -59,8 +65,13 @@ def lab_difference(first: _Real, second: _Real) -> _Real:
 
 
 def _lab(rgb: Bytes) -> _Real:
-    scaled = (rgb.astype(np.float32) / np.float32(255))[None]
-    return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB)[0], np.float64)
+    """CIELAB (CIE 15), white point D65. OpenCV's own is rounded where small steps count."""
+    value = rgb / 255.0
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T / _TO_XYZ.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = f.T
+    return np.column_stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def _polar(a: _Real, b: _Real) -> tuple[_Real, _Real]:

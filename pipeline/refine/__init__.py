@@ -1,4 +1,4 @@
-"""Mask to matte: holes, islands, outline and edge colour. Pure functions of arrays.
+"""Mask to matte: holes, islands, gaps, outline, edge and edge colour. Pure functions of arrays.
 
 Everything works on the window around the glasses; only the results have the photo's size.
 """
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
-from pipeline.refine.contour import coverage, outlines, smooth
+from pipeline.refine.edges import EdgeFinder, Working, edge_matte, enlarged, plain_matte
 from pipeline.refine.foreground import estimate_foreground
+from pipeline.refine.gaps import open_gaps
 from pipeline.refine.holes import fill_lens_holes
 from pipeline.refine.islands import drop_islands
 from pipeline.types import Bools, Bytes, Floats
 
-__all__ = ["RefineSettings", "refine"]
+_ROOM = 40  # pixels around the mask where its true edge may lie
+
+__all__ = ["EdgeFinder", "RefineSettings", "clean_mask", "refine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,16 @@ class RefineSettings:
     Attributes:
         fill_holes: fill holes within lenses; gaps stay open.
         drop_islands: drop small pieces apart from the glasses.
+        open_gaps: open narrow gaps that the mask closed; needs an edge finder and a soft mask.
         smoothing: sigma along the outline, as a share of the glasses' diagonal; 0 for none.
-        edge: sigma of the matte's edge in pixels; a lens and a sensor leave about 0.7.
+        edge: sigma of the matte's edge in pixels where no edge finder tells it; a lens and a
+            sensor leave about 0.7.
         fringe: pixels inside the outline whose colour may hold old background.
     """
 
     fill_holes: bool = True
     drop_islands: bool = True
+    open_gaps: bool = True
     smoothing: float = 0.002
     edge: float = 0.7
     fringe: float = 2.0
@@ -52,8 +58,13 @@ def refine(
     lens: Bools | None,
     box: NDArray[np.float32],
     settings: RefineSettings | None = None,
+    soft: Bytes | None = None,
+    finder: EdgeFinder | None = None,
 ) -> tuple[Floats, Bytes]:
     """Turn a mask into a matte with the colour of the glasses.
+
+    With an edge finder the mask only says where to look for the edge; without one the matte is
+    the mask with a smooth outline.
 
     Args:
         rgb: uint8 (H, W, 3), sRGB.
@@ -61,6 +72,8 @@ def refine(
         lens: bool (H, W), the lens areas where the model knows them, else None.
         box: (4,), x0 y0 x1 y1 in pixels, the detector's box of these glasses.
         settings: `RefineSettings()` by default.
+        soft: uint8 (H, W), 255 times the model's probability of glasses, where it tells.
+        finder: finds the edge along the mask's outline.
 
     Returns:
         alpha, float32 (H, W) in [0, 1], and foreground, uint8 (H, W, 3), zero outside the window.
@@ -70,39 +83,61 @@ def refine(
     """
     settings = settings or RefineSettings()
     size = rgb.shape[:2]
-    if mask.shape != size or (lens is not None and lens.shape != size):
-        raise ValidationError(f"mask {mask.shape} or lens does not fit the photo {size}")
+    for name, part in (("mask", mask), ("lens", lens), ("soft mask", soft)):
+        if part is not None and part.shape != size:
+            raise ValidationError(f"{name} {part.shape} does not fit the photo {size}")
     alpha = np.zeros(size, np.float32)
     foreground = np.zeros(rgb.shape, np.uint8)
     window = _window(mask, settings)
     if window is None:
         return alpha, foreground
-    part = _clean(rgb, mask, lens, box, window, settings)
+    inner = None if lens is None else lens[window]
+    left, top = window[1].start, window[0].start
+    place = np.asarray(box - np.array([left, top, left, top]), np.float32)
+    clean = clean_mask(rgb[window], mask[window], inner, place, settings)
     diagonal = float(np.hypot(box[2] - box[0], box[3] - box[1]))
     sigma = settings.smoothing * diagonal
-    matte = _soften(coverage([smooth(o, sigma) for o in outlines(part)], part.shape), settings.edge)
+    if finder is None:
+        matte = _soften(plain_matte(clean, sigma), settings.edge)
+    else:
+        guess = _guess(mask[window], clean, None if soft is None else soft[window], sigma)
+        work = Working.of(rgb[window], clean, guess, inner)
+        if settings.open_gaps and soft is not None:
+            work = open_gaps(work, diagonal / work.factor)
+        found = edge_matte(work, sigma / work.factor, finder)
+        matte = enlarged(found, clean.shape)
     alpha[window] = matte
     foreground[window] = estimate_foreground(rgb[window], matte, settings.fringe)
     return alpha, foreground
 
 
-def _clean(
+def _guess(mask: Bools, clean: Bools, soft: Bytes | None, sigma: float) -> Bytes:
+    """Return the probability times 255; what cleaning changed is sure."""
+    if soft is None:
+        grey = clean.view(np.uint8) * np.uint8(255)
+        return np.asarray(cv2.GaussianBlur(grey, (0, 0), max(1.0, sigma / 2)), np.uint8)
+    return np.where(mask == clean, soft, clean.view(np.uint8) * np.uint8(255))
+
+
+def clean_mask(
     rgb: Bytes,
     mask: Bools,
     lens: Bools | None,
     box: NDArray[np.float32],
-    window: tuple[slice, slice],
-    settings: RefineSettings,
+    settings: RefineSettings | None = None,
 ) -> Bools:
-    """Return the mask within the window, without islands and with its lenses filled."""
-    part, colours = mask[window], rgb[window]
+    """Return the mask, bool (H, W), without islands and with its lenses filled.
+
+    Args:
+        rgb, mask, lens, box, settings: as for `refine`.
+    """
+    settings = settings or RefineSettings()
     if settings.drop_islands:
-        top, left = window[0].start, window[1].start
         x0, y0, x1, y1 = (float(value) for value in box)
-        part = drop_islands(part, (x0 - left, y0 - top, x1 - left, y1 - top), colours)
+        mask = drop_islands(mask, (x0, y0, x1, y1), rgb)
     if settings.fill_holes:
-        part = fill_lens_holes(part, None if lens is None else lens[window], colours)
-    return np.ascontiguousarray(part)
+        mask = fill_lens_holes(mask, lens, rgb)
+    return np.ascontiguousarray(mask)
 
 
 def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None:
@@ -111,7 +146,7 @@ def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None
     if not len(rows):
         return None
     columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
-    room = 8 + int(4 * max(settings.edge, settings.fringe))
+    room = _ROOM + int(4 * max(settings.edge, settings.fringe))
     return (
         slice(max(0, int(rows[0]) - room), int(rows[-1]) + 1 + room),
         slice(max(0, int(columns[0]) - room), int(columns[-1]) + 1 + room),

@@ -18,6 +18,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 NEUTRAL = (124, 116, 104)  # SAM's mean colour: zero after normalisation
 _STEPS = 512.0  # logits are resized as int16 in steps of 1/512
+_LIMIT = 32000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +117,27 @@ def _resize(array: Bytes, size: int) -> Bytes:
 
 def paste(logits: Floats, window: Window, shape: tuple[int, int]) -> Bools:
     """Threshold logits (s, s) of the window at 0, at the photo's own resolution: bool (H, W)."""
-    steps = np.clip(logits * _STEPS, -32000, 32000).astype(np.int16)
+    mask = np.zeros(shape, np.bool_)
+    mask[window.inside(shape)] = _enlarged(logits, window, shape) > 0
+    return mask
+
+
+def paste_soft(logits: Floats, window: Window, shape: tuple[int, int]) -> Bytes:
+    """255 times the probability that logits (s, s) of the window stand for: uint8 (H, W)."""
+    values = np.arange(-_LIMIT, _LIMIT + 1) / _STEPS
+    table = np.rint(255 / (1 + np.exp(-values))).astype(np.uint8)
+    soft = np.zeros(shape, np.uint8)
+    soft[window.inside(shape)] = table[_enlarged(logits, window, shape).astype(np.int32) + _LIMIT]
+    return soft
+
+
+def _enlarged(logits: Floats, window: Window, shape: tuple[int, int]) -> NDArray[np.int16]:
+    """The part of the window within the photo at its own resolution, in `_STEPS` of a logit."""
+    steps = np.clip(logits * _STEPS, -_LIMIT, _LIMIT).astype(np.int16)
     large = cv2.resize(steps, (window.side, window.side), interpolation=cv2.INTER_LINEAR)
     rows, columns = window.inside(shape)
-    mask = np.zeros(shape, np.bool_)
-    mask[rows, columns] = (
-        large[
-            rows.start - window.y : rows.stop - window.y,
-            columns.start - window.x : columns.stop - window.x,
-        ]
-        > 0
-    )
-    return mask
+    part = large[
+        rows.start - window.y : rows.stop - window.y,
+        columns.start - window.x : columns.stop - window.x,
+    ]
+    return np.asarray(part, np.int16)

@@ -21,6 +21,7 @@ from pipeline.segmenter.crop import (
     extract_mask,
     input_size,
     paste,
+    paste_soft,
     whole_photo,
     window_around,
 )
@@ -117,6 +118,7 @@ class WindowedSegmenter:
             ValidationError: a prompt's mask is not of the photo's size.
         """
         masks = np.zeros((len(prompts), *photo.size), np.bool_)
+        soft = np.zeros(masks.shape, np.uint8)
         lenses: Bools | None = None
         quality = np.zeros(len(prompts), np.float32)
         looks = (self._first(photo, prompt, i) for i, prompt in enumerate(prompts))
@@ -125,13 +127,14 @@ class WindowedSegmenter:
             if look.box is None or self.two_pass:  # points have shown where it is: look closely
                 answer, window = self._again(photo, prompts[i], look.box, first, window)
             masks[i] = paste(answer.glasses, window, photo.size)
+            soft[i] = paste_soft(answer.glasses, window, photo.size)
             quality[i] = np.clip(np.nan_to_num(answer.quality), 0, 1)
             if answer.lens is not None:
                 if lenses is None:
                     lenses = np.zeros_like(masks)
                 lenses[i] = paste(answer.lens, window, photo.size)
                 lenses[i] &= masks[i]
-        return Masks(masks, quality, lenses)
+        return Masks(masks, quality, lenses, soft)
 
     def _first(self, photo: Photo, prompt: Prompt, number: int) -> _Look | None:
         """The first look at what a prompt means; None where its box lies outside the photo."""

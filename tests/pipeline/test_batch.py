@@ -57,7 +57,7 @@ def test_run_json_says_what_the_results_came_from(bench: Bench) -> None:
     bench.run("detector.size=960")
     told = json.loads((bench.output / "run.json").read_text())
     assert told["config"]["detector"]["size"] == 960
-    assert set(told["weights_sha256"]) == {"detector", "segmenter"}
+    assert set(told["weights_sha256"]) == {"detector", "edges", "segmenter"}
     assert {"eyecut", "python", "torch", "ultralytics"} <= set(told["versions"])
     assert told["finished"] >= told["started"]
 

@@ -1,0 +1,103 @@
+"""Gaps that the mask closed: colour and the network's doubt decide.
+
+A gap narrower than a few cells of the mask's grid closes: the sliver between two temples seen from
+the side. It is opened where all of this holds: the network is not sure of glasses; the photo has
+the background's colour there and not that of the glasses beside it; the place is no wider than
+what a grid can close, for a wide place of the background's colour is a clear lens; and it borders
+on open background. The edge is looked for afterwards, so what was opened wrongly may close again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from pipeline.refine.edges import Working
+from pipeline.types import Bools, Bytes, Floats
+
+_SURE = 0.98 * 255
+_NEAR = 0.025  # of the diagonal: how far around colours count as those beside
+_NARROW = 0.005  # of the diagonal: half the width of the widest gap that a grid closes
+_SPREADS = 3.0  # standard deviations within which a colour is still the background's
+_LEAST, _MOST = 12.0, 40.0  # bounds of that, in levels
+_CONTRAST = 40.0  # levels between glasses and background below which colours say nothing
+_TOWARDS = 0.35  # of the way from the background to the glasses
+_DOUBTED = 64  # what is left of the guess where a gap is opened
+_COARSE = 4  # the colours around are taken at this scale
+
+
+def open_gaps(work: Working, diagonal: float) -> Working:
+    """Open the narrow gaps that the mask closed.
+
+    Args:
+        work: the window around the glasses.
+        diagonal: of the glasses' box, in pixels of `work`.
+
+    Returns:
+        The window with the gaps open in its mask and doubted in its guess.
+    """
+    mask = work.mask
+    doubt = mask & (work.guess < _SURE)
+    if work.lens is not None:
+        doubt &= ~work.lens
+    if not doubt.any():
+        return work
+    like = doubt & _like_background(work, max(3.0, _NEAR * diagonal))
+    narrow = _narrow(np.asarray(like | ~mask), max(2, round(_NARROW * diagonal)))
+    opened = _joined(np.asarray(like & narrow), np.asarray(~mask))
+    guess = work.guess.copy()
+    guess[opened] = np.minimum(guess[opened], _DOUBTED)
+    return replace(work, mask=np.asarray(mask & ~opened), guess=guess)
+
+
+def _like_background(work: Working, reach: float) -> Bools:
+    """Say where the colour is that of the background near by and not that of the glasses."""
+    outside = cv2.erode((~work.mask).view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_)
+    back, spread, seen = _around(work.rgb, outside, reach)
+    fore, _, sure = _around(work.rgb, np.asarray(work.mask & (work.guess >= _SURE)), reach)
+    contrast = fore - back
+    apart = np.einsum("ijk,ijk->ij", contrast, contrast)
+    away = work.rgb - back
+    place = np.einsum("ijk,ijk->ij", away, contrast) / np.maximum(apart, 1)
+    near = np.einsum("ijk,ijk->ij", away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
+    return np.asarray(seen & sure & near & (place < _TOWARDS) & (apart >= _CONTRAST**2))
+
+
+def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats, Bools]:
+    """Return the mean colour (h, w, 3) of what is set in `where` near by, its spread (h, w), and
+    whether there is any."""
+    size = tuple(-(-side // _COARSE) for side in where.shape[::-1])
+    weight = where.astype(np.float32)
+    image = rgb.astype(np.float32)
+    square = np.einsum("ijk,ijk->ij", image, image)
+    planes = np.dstack([image, square]) * weight[..., None]
+    kernel = (2 * round(reach / _COARSE) + 1,) * 2
+    sums, total = (
+        cv2.blur(cv2.resize(part, size, interpolation=cv2.INTER_AREA), kernel)
+        for part in (planes, weight)
+    )
+    sums, total = (cv2.resize(part, where.shape[::-1]) for part in (sums, total))
+    means = sums / np.maximum(total, 1e-6)[..., None]
+    mean = np.asarray(means[..., :3], np.float32)
+    variance = means[..., 3] - np.einsum("ijk,ijk->ij", mean, mean)
+    spread = np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
+    return mean, spread, np.asarray(total > 1e-3)
+
+
+def _narrow(area: Bools, radius: int) -> Bools:
+    """Return the part of `area` in which no disk of `radius` fits."""
+    size = 2 * radius + 1
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(area & (cv2.morphologyEx(area.view(np.uint8), cv2.MORPH_OPEN, disk) == 0))
+
+
+def _joined(wanted: Bools, background: Bools) -> Bools:
+    """Return the pieces of `wanted` that border on background."""
+    count, labels = cv2.connectedComponents(wanted.view(np.uint8), connectivity=4)
+    beside = cv2.dilate(background.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    kept = np.zeros(count, np.bool_)
+    kept[np.unique(labels[wanted & beside])] = True
+    kept[0] = False
+    return np.asarray(kept[labels])

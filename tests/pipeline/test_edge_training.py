@@ -1,0 +1,75 @@
+"""Training of the edge network: samples, augmentation, and that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ValidationError
+from pipeline.refine.strips import OFFSETS, WIDTH
+from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN, PIECE, edge_samples
+from pipeline.segmenter.edge_training import EdgePlan, augmented, measure, train
+from pipeline.segmenter.edges import EdgeNet
+from pipeline.segmenter.predictor import CompactModel
+from pipeline.segmenter.weights_io import load_compact
+from synthetic.dataset import write_lines, write_scene
+from synthetic.renderer import Renderer
+
+
+def samples(count: int) -> np.ndarray:
+    """Dark glasses on bright paper whose edge lies up to 6 pixels from the guessed one."""
+    rng = np.random.default_rng(0)
+    result = np.full((count, PIECE, WIDTH, 6), 255, np.uint8)
+    shift = rng.uniform(-6, 6, (count, 1, 1))
+    alpha = np.broadcast_to(np.clip(shift + 0.5 - OFFSETS, 0, 1), (count, PIECE, WIDTH))
+    grey = 220 - 180 * alpha[..., None] + rng.normal(0, 3, (count, PIECE, WIDTH, 3))
+    result[..., COLOURS] = np.clip(grey, 0, 255)
+    result[..., GUESS] = 255 / (1 + np.exp(OFFSETS))
+    result[..., ALPHA] = np.rint(255 * alpha)
+    return result
+
+
+@pytest.mark.slow
+def test_it_learns_where_an_edge_lies() -> None:
+    data, lines = samples(300), []
+    network, figures = train(data, EdgePlan(minutes=0.25, batch=8, held=50), lines.append)
+    assert figures["steps"] > 10
+    assert figures["edge"] < 0.6 * figures["mask"]
+    assert measure(network, data[:50])["edge"] < 0.6 * figures["mask"]
+
+
+def test_too_few_samples_are_refused() -> None:
+    with pytest.raises(ValidationError, match="too few"):
+        train(samples(10), EdgePlan(), print)
+
+
+def test_augmentation_keeps_truth_and_ownership_with_their_pixels() -> None:
+    data = samples(40)
+    data[..., OWN] = 255 * (data[..., ALPHA] > 127)
+    changed = augmented(data, np.random.default_rng(1))
+    assert changed.shape == data.shape
+    assert not np.array_equal(changed[..., COLOURS], data[..., COLOURS])
+    assert np.array_equal(changed[..., OWN] > 0, changed[..., ALPHA] > 127)
+    assert np.array_equal(changed[..., ALPHA], data[..., ALPHA])  # turned along the edge alone
+    seen = augmented(data, np.random.default_rng(1))
+    assert np.array_equal(seen, changed)
+
+
+@pytest.mark.slow
+def test_samples_come_from_rendered_scenes(renderer: Renderer, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    lines = [write_scene(tmp_path, renderer.render(seed, (480, 640), True, 1)) for seed in (3, 8)]
+    write_lines(tmp_path, lines)
+    rng = np.random.default_rng(0)
+    found = list(edge_samples([tmp_path], CompactModel(load_compact()), rng))
+    assert found
+    data = np.concatenate(found)
+    assert data.shape[1:] == (PIECE, WIDTH, 6)
+    inside, outside = data[:, :, :8, ALPHA].mean(), data[:, :, -8:, ALPHA].mean()
+    assert inside > outside + 60
+    assert measure(EdgeNet(), data)["mask"] < 0.4
+
+
+def test_no_scenes_are_told(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ValidationError, match="no scenes"):
+        list(edge_samples([tmp_path], CompactModel(load_compact()), np.random.default_rng(0)))

@@ -1,0 +1,199 @@
+"""Strips along outlines, the edge in them, gaps, and the alpha for blending."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import WeightsError
+from pipeline.refine import RefineSettings, refine
+from pipeline.refine.blending import blending_alpha
+from pipeline.refine.contour import outlines, smooth
+from pipeline.refine.edges import Working, edge_matte
+from pipeline.refine.gaps import open_gaps
+from pipeline.refine.strips import WIDTH, roll_up, unroll
+from pipeline.segmenter.edges import EdgeNet, NetworkEdges, load_edges, save_edges
+
+PAPER, DARK = 225, 40
+
+
+class ByColour:
+    """An edge finder that believes the colours: dark is glasses."""
+
+    def alpha(self, colours: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        paper, dark, seen = (linear(v) for v in (PAPER, DARK, colours[..., 0]))
+        return np.clip((paper - seen) / (paper - dark), 0, 1).astype(np.float32)
+
+
+def linear(level: float | np.ndarray) -> np.ndarray:
+    return ((np.asarray(level, np.float32) / 255 + 0.055) / 1.055) ** 2.4
+
+
+def encoded(light: np.ndarray) -> np.ndarray:
+    return np.rint(255 * (1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+
+
+def drawn(*bars: tuple[int, int, int, int], size: tuple[int, int] = (160, 400)) -> np.ndarray:
+    mask = np.zeros(size, bool)
+    for x0, y0, x1, y1 in bars:
+        mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def photo(mask: np.ndarray) -> np.ndarray:
+    light = np.where(mask, linear(DARK), linear(PAPER)).astype(np.float32)
+    return np.repeat(encoded(cv2.GaussianBlur(light, (0, 0), 0.6))[..., None], 3, axis=2)
+
+
+@given(st.floats(4, 60), st.floats(4, 60), st.floats(0, 180))
+@settings(max_examples=25, deadline=None)
+def test_a_strip_has_the_glasses_on_its_left_and_rolls_up_again(
+    a: float, b: float, angle: float
+) -> None:
+    mask = np.zeros((200, 200), np.uint8)
+    cv2.ellipse(mask, ((100.0, 100.0), (2 * a, 2 * b), angle), 1, -1)
+    cv2.circle(mask, (100, 100), 2, 0, -1)
+    strips = unroll([smooth(o, 2.0) for o in outlines(mask.astype(bool))])
+    assert strips is not None
+    read = strips.read(mask * np.uint8(255)).astype(np.float32) / 255
+    middle = WIDTH // 2
+    assert read[:, middle - 2].mean() > 0.8
+    assert read[:, middle + 2].mean() < 0.3
+    back = roll_up(strips, read, mask.astype(np.float32))
+    assert np.abs(back - mask).mean() < 0.02
+
+
+def test_outlines_too_short_have_no_strip() -> None:
+    assert unroll([np.array([1 + 1j, 2 + 1j])]) is None
+
+
+@pytest.mark.parametrize("grow", [-4, 0, 4])
+def test_the_edge_is_found_where_the_photo_has_it(grow: int) -> None:
+    truth = drawn((60, 40, 340, 120))
+    kernel = np.ones((abs(grow) * 2 + 1,) * 2, np.uint8)
+    act = cv2.dilate if grow > 0 else cv2.erode
+    mask = act(truth.astype(np.uint8), kernel).astype(bool)
+    box = np.array([60, 40, 340, 120], np.float32)
+    alpha, _ = refine(photo(truth), mask, None, box, finder=ByColour())
+    assert np.abs((alpha[80] > 0.5).sum() - 280) <= 1
+    assert np.abs((alpha[:, 200] > 0.5).sum() - 80) <= 1
+    assert alpha[80, 200] == 1
+    assert alpha[10, 10] == 0
+
+
+@pytest.mark.parametrize("width", [2, 3, 5, 6])
+def test_wires_keep_their_width_under_a_mask_that_is_too_wide(width: int) -> None:
+    truth = drawn((40, 80, 360, 80 + width))
+    mask = drawn((40, 77, 360, 83 + width))
+    box = np.array([40, 77, 360, 83 + width], np.float32)
+    alpha, _ = refine(photo(truth), mask, None, box, finder=ByColour())
+    assert np.abs(alpha[:, 100:300].sum(axis=0) - width).mean() < 0.7
+
+
+def test_a_large_photo_is_looked_at_in_steps_and_drawn_at_its_own_size() -> None:
+    truth = drawn((200, 100, 3800, 500), size=(600, 4000))
+    box = np.array([200, 100, 3800, 500], np.float32)
+    alpha, _ = refine(photo(truth), truth, None, box, finder=ByColour())
+    assert alpha.shape == truth.shape
+    assert np.abs(alpha[:, 2000].sum() - 400) < 2
+    work = Working.of(photo(truth), truth, truth.view(np.uint8) * np.uint8(255), None)
+    assert work.factor == 2
+    assert edge_matte(work, 2.0, ByColour()).shape == (300, 2000)
+
+
+def sliver(doubt: int, colour: int) -> tuple[Working, np.ndarray]:
+    """Two bars with a gap between them, of which the mask closed the right half."""
+    bars = drawn((40, 69, 360, 76), (40, 80, 360, 87))
+    closed = drawn((200, 76, 340, 80))
+    mask = bars | drawn((200, 76, 360, 80))
+    rgb = photo(bars)
+    rgb[closed] = colour
+    guess = np.where(mask, 255, 0).astype(np.uint8)
+    guess[closed] = doubt
+    return Working(rgb, mask, guess, None, 1), closed
+
+
+@pytest.mark.parametrize(
+    ("doubt", "colour", "opened"),
+    [(200, PAPER, True), (255, PAPER, False), (200, DARK, False), (200, 150, False)],
+)
+def test_a_gap_is_opened_where_the_network_doubts_and_the_colour_is_the_background_s(
+    doubt: int, colour: int, opened: bool
+) -> None:
+    work, closed = sliver(doubt, colour)
+    share = 1 - open_gaps(work, 400).mask[closed].mean()
+    assert share > 0.9 if opened else share < 0.05
+
+
+def test_a_wide_place_of_the_background_s_colour_is_a_lens_and_stays() -> None:
+    work, _ = sliver(200, PAPER)
+    frame = drawn((40, 20, 360, 140))
+    lens = drawn((100, 40, 300, 120))
+    guess = np.where(lens, 200, 255).astype(np.uint8) * frame
+    made = Working(photo(frame & ~lens), frame, guess, None, 1)
+    assert open_gaps(made, 400).mask[lens].mean() > 0.95
+    known = Working(work.rgb, work.mask, work.guess, work.mask, 1)
+    assert np.array_equal(open_gaps(known, 400).mask, work.mask)
+
+
+def test_gaps_stay_closed_when_told_so() -> None:
+    work, closed = sliver(200, PAPER)
+    box = np.array([40, 69, 360, 87], np.float32)
+
+    class Believer:
+        def alpha(self, colours: np.ndarray, guess: np.ndarray) -> np.ndarray:
+            return guess / np.float32(255)
+
+    def share(open_them: bool) -> float:
+        told = RefineSettings(open_gaps=open_them)
+        alpha, _ = refine(work.rgb, work.mask, None, box, told, work.guess, Believer())
+        return float((alpha[closed] > 0.5).mean())
+
+    assert share(False) > 0.9
+    assert share(True) < 0.1
+
+
+@pytest.mark.parametrize(("fore", "back"), [(20, 240), (240, 20), (120, 125)])
+def test_blending_alpha_shows_what_the_light_shows(fore: int, back: int) -> None:
+    coverage = np.tile(np.clip((20 - np.arange(WIDTH)) / 9, 0, 1).astype(np.float32), (40, 1))
+    light = coverage * linear(fore) + (1 - coverage) * linear(back)
+    shown = encoded(light)
+    alpha = blending_alpha(coverage, np.repeat(shown[..., None], 3, axis=2))
+    blended = alpha * fore + (1 - alpha) * back
+    assert np.abs(blended - shown).max() < 12
+    assert (alpha[coverage == 0] < 0.02).all()
+    assert (alpha[coverage == 1] > 0.98).all()
+
+
+def test_the_network_gives_one_alpha_a_pixel_whatever_the_length(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    finder = NetworkEdges(EdgeNet())
+    rng = np.random.default_rng(0)
+    for rows in (9, 40, 4200):
+        colours = rng.integers(0, 256, (rows, WIDTH, 3)).astype(np.uint8)
+        alpha = finder.alpha(colours, colours[..., 0])
+        assert alpha.shape == (rows, WIDTH)
+        assert alpha.dtype == np.float32
+        assert 0 <= alpha.min() <= alpha.max() <= 1
+    save_edges(finder.network, tmp_path / "edges.safetensors")
+    again = load_edges(str(tmp_path / "edges.safetensors"))
+    assert np.array_equal(again.alpha(colours, colours[..., 0]), alpha)
+
+
+def test_missing_and_foreign_weights_are_told(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "other.safetensors").write_bytes(b"nothing")
+    for name in ("none.safetensors", "other.safetensors"):
+        with pytest.raises(WeightsError, match=name):
+            load_edges(str(tmp_path / name))
+
+
+def test_the_embedded_network_finds_the_edge_of_a_plain_shape() -> None:
+    truth = drawn((60, 40, 340, 120))
+    mask = cv2.dilate(truth.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    box = np.array([58, 38, 342, 122], np.float32)
+    soft = cv2.GaussianBlur(mask.view(np.uint8) * np.uint8(255), (0, 0), 2.0)
+    alpha, _ = refine(photo(truth), mask, None, box, None, soft, load_edges())
+    before, after = (float(np.abs(m - truth).sum()) for m in (mask.astype(float), alpha))
+    assert after < 0.5 * before
