@@ -13,6 +13,8 @@ from detector.errors import DetectorError
 from detector.letterbox import STRIDE, fit_size, resize
 from detector.types import Detections, Detector, check_photo, overlap
 
+FAINT = 0.01
+"""What single looks should report down to: their mean decides."""
 _SAME = 0.55  # IoU above which two looks speak of the same thing; the paper's value
 _SEEN_BEST = 150.0  # pixels of the input: at this length a network is surest of glasses
 _SPREAD = 0.6  # how fast trust falls away from it, in powers of e

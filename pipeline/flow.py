@@ -296,19 +296,13 @@ class _Clock:
 
 
 def _yolo(config: Config) -> Detector:
-    from detector.closer import FAINT, CloserLook
-    from detector.looks import several
+    from detector.looks import FAINT, several
     from detector.predict import YoloDetector
 
     told = config.detector
-    faint = min(FAINT, told.confidence)
-    least = told.confidence if told.closer is None else faint
-    lowest = least if len(told.scales) == 1 else faint  # a mean needs what single looks doubt
-    network = YoloDetector(told.weights, resolve_device(told.device), told.size, lowest, told.iou)
-    far = several(network, told.size, told.scales, least)
-    if told.closer is None:
-        return far
-    return CloserLook(far, network.at(told.closer), told.confidence, told.iou)
+    least = told.confidence if len(told.scales) == 1 else min(FAINT, told.confidence)
+    network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
+    return several(network, told.size, told.scales, told.confidence)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

@@ -54,6 +54,7 @@ class ResultFolder:
         self._one_input = len(inputs) == 1
         self._refused: set[str] = set()
         self.manifest = self._claim(before)
+        images.remove_partials(output)  # of a run that was killed
         self.waiting = WaitingRoom(output)
         keys = [source.key for source in found.sources]
         self._forget_stale(set(keys))

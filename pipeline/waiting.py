@@ -60,8 +60,6 @@ class WaitingRoom:
                 self._remove(path)
                 continue
             self.entries[entry.record.key] = entry
-        for path in self._folder.glob(".*.tmp"):  # of a run that was killed
-            self._remove(path)
 
     def put(
         self, record: Record, extent: Extent, matte: Matte, metadata: Metadata | None

@@ -45,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     plan = edge_training.EdgePlan(minutes=options.minutes, seed=options.seed)
     try:
+        start = origin(options.init)  # before --embed replaces the file
         samples = collect(options)
         network = load_edges(options.init).network if options.init else None
         network, figures = edge_training.train(samples, plan, print, network)
         weights = options.out / EMBEDDED.name
         digest = save_edges(network, weights)
-        write(weights, options, digest, figures, len(samples))
+        write(weights, options, digest, figures, len(samples), start)
         if options.embed:
             for name in (weights.name, "model_card.json", "model_card.md"):
                 shutil.copyfile(options.out / name, EMBEDDED.parent / name)
@@ -79,7 +80,12 @@ def collect(options: argparse.Namespace):  # type: ignore[no-untyped-def]
 
 
 def write(
-    weights: Path, options: argparse.Namespace, digest: str, figures: dict[str, float], count: int
+    weights: Path,
+    options: argparse.Namespace,
+    digest: str,
+    figures: dict[str, float],
+    count: int,
+    start: str,
 ) -> None:
     """The model card; folders by their names only."""
     from train_segmenter import commit, credits_of
@@ -100,10 +106,22 @@ def write(
         "figures": figures,
         "seed": options.seed,
         "minutes": options.minutes,
+        "from": start,
         "commit": commit(),
         "credits": sorted({line for root in options.data for line in credits_of(root)}),
     }
     write_card(weights, card)
+
+
+def origin(init: str | None) -> str:
+    """What a run started from: a file's name and the start of its SHA-256."""
+    from pipeline.segmenter.edges import EMBEDDED
+    from pipeline.segmenter.weights_io import sha256_of
+
+    if init is None:
+        return "random weights"
+    path = EMBEDDED if init == "embedded" else Path(init)
+    return f"{path.name}, SHA-256 {sha256_of(path)[:12]}"
 
 
 if __name__ == "__main__":

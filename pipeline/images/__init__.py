@@ -19,7 +19,7 @@ from pipeline.images.read import (
     read_raw,
     upright_size,
 )
-from pipeline.images.write import write_bytes, write_image
+from pipeline.images.write import remove_partials, write_bytes, write_image
 
 __all__ = [
     "ALPHA_SUFFIXES",
@@ -32,6 +32,7 @@ __all__ = [
     "read_mask",
     "read_photo",
     "read_raw",
+    "remove_partials",
     "upright_size",
     "write_bytes",
     "write_image",

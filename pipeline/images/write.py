@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from pipeline.errors import OutputError
 from pipeline.images.encode import encode
 from pipeline.types import Metadata, Picture
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 def write_image(
@@ -66,6 +69,17 @@ def write_bytes(path: Path | str, data: bytes | memoryview, *, overwrite: bool =
     finally:
         with suppress(OSError):  # a folder that is a file has no temporary file to remove
             temporary.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove the temporary files that writers killed at work left in `folder` and below.
+
+    Nobody may be writing there meanwhile.
+    """
+    for path in folder.rglob(".*.tmp"):
+        if _PARTIAL.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _take_name(temporary: Path, path: Path, overwrite: bool) -> None:

@@ -2,8 +2,8 @@
 
 A U-net (Ronneberger et al., MICCAI 2015) over the strips that `pipeline.refine.strips` unrolls. It
 sees the colours, what the segmenter thought, and how each pixel's colour lies between the colours
-of the two sides; it answers with alpha. As edges lie alike in all strips, some sixty thousand
-weights do.
+of the two sides; it answers with alpha. As edges lie alike in all strips, some eighty
+thousand weights do.
 """
 
 from __future__ import annotations

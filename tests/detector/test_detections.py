@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detector.errors import DetectionsError
-from detector.types import Detections
+from detector.types import Detections, overlap
 
 BOX = np.array([[1, 2, 3, 4]], np.float32)
 SCORE = np.array([0.5], np.float32)
@@ -43,3 +43,9 @@ def test_of_sorts_by_score_and_converts() -> None:
 
 def test_none_is_empty() -> None:
     assert len(Detections.none()) == 0
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    box = np.array([0, 0, 10, 10], np.float32)
+    others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]], np.float32)
+    np.testing.assert_allclose(overlap(box, others), [1, 1 / 3, 0])

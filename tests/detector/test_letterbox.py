@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.letterbox import STRIDE, fit_size, letterbox, resize
+from detector.letterbox import STRIDE, fit_size, letterbox, resize, square_within
 
 
 @settings(max_examples=40, deadline=None)
@@ -51,3 +52,21 @@ def test_shrinking_keeps_a_one_pixel_wire_visible_everywhere() -> None:
     small = resize(photo, fit_size((640, 640), 128))
     darkest = small[64].min(axis=1).reshape(16, 8).min(axis=1)
     assert (darkest < 230).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x=st.floats(-50, 700),
+    y=st.floats(-50, 700),
+    side=st.floats(1, 900),
+    height=st.integers(1, 600),
+    width=st.integers(1, 600),
+)
+def test_a_square_stays_within_the_photo(
+    x: float, y: float, side: float, height: int, width: int
+) -> None:
+    x0, y0, x1, y1 = square_within(x, y, side, (height, width))
+    assert 0 <= x0 < x1 <= width
+    assert 0 <= y0 < y1 <= height
+    assert x1 - x0 == pytest.approx(min(side, width), abs=1)
+    assert y1 - y0 == pytest.approx(min(side, height), abs=1)

@@ -510,3 +510,14 @@ def test_16_bits_with_alpha_lie_on_white(tmp_path: Path) -> None:
     assert np.array_equal(deep[:, 10:], deep16()[:, 10:])
     share = alpha / 65535
     assert np.abs(deep - (65535 - (65535 - deep16().astype(float)) * share)).max() <= 1
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = [tmp_path / "a" / "b" / f".{'0f' * 8}.tmp", tmp_path / f".{'9' * 16}.tmp"]
+    kept = [tmp_path / "a" / name for name in (".hidden.tmp", f"{'0f' * 8}.tmp", "x.png")]
+    for path in (*left, *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    images.remove_partials(tmp_path)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
