@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -82,6 +83,6 @@ def square_within(
     ends = []
     for centre, length in ((x, width), (y, height)):
         start = int(max(0.0, min(centre - side / 2, length - side)))
-        ends.append((start, min(length, start + max(1, round(side)))))
+        ends.append((start, min(length, start + max(1, math.ceil(side)))))
     (x0, x1), (y0, y1) = ends
     return x0, y0, x1, y1

@@ -122,7 +122,7 @@ class EyewearDataset(YOLODataset):
 
 def zoom_window(example: Example, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """A square part (x0, y0, x1, y1) of a picture (H, W), pixels: around one of its glasses, which
-    fill 40 to 90 % of it, or anywhere. What the detector's second look sees, and more."""
+    fill 40 to 90 % of it, or anywhere."""
     height, width = size
     glasses = example.boxes[example.labels == EYEGLASSES]
     if len(glasses):

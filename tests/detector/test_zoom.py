@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example as example_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_boxes_of_which_little_is_left_are_dropped(box: tuple[float, ...]) -> No
 
 
 @settings(max_examples=80, deadline=None)
+@example_of(x=73.625, y=0.0, width=97.5, height=10.0, seed=300)  # rounded twice, short by a pixel
 @given(
     x=st.floats(0, 300),
     y=st.floats(0, 250),
