@@ -1,4 +1,4 @@
-"""Make both networks anew: render scenes, train detector and segmenter, measure them.
+"""Make all networks anew: render scenes, train detector, segmenter and edges, measure them.
 
     python scripts/retrain.py WORK --hdri ... --textures ... --models ...
     python scripts/retrain.py WORK --stages detector evaluate --minutes detector=9
@@ -21,7 +21,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOT = SCRIPTS.parent
-MINUTES = {"render": 6.0, "detector": 8.0, "segmenter": 9.0}
+MINUTES = {"render": 6.0, "detector": 8.0, "segmenter": 9.0, "edges": 5.0}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -100,11 +100,23 @@ def segmenter(options: argparse.Namespace) -> list[list[str]]:
     return [[*command, *(["--init", str(start)] if options.init == "embedded" else [])]]
 
 
+def edges(options: argparse.Namespace) -> list[list[str]]:
+    """Along the outlines of the segmenter's masks; one short run, made once."""
+    run = options.work / "edges"
+    if (run / "edges.safetensors").exists():
+        return []
+    command = [str(SCRIPTS / "train_edges.py"), str(options.work / "train"), "--out", str(run)]
+    command += ["--minutes", str(options.minutes["edges"])]
+    command += ["--segmenter", str(options.work / "segmenter" / "compact.safetensors")]
+    return [[*command, *(["--init", "embedded"] if options.init == "embedded" else [])]]
+
+
 def evaluate(options: argparse.Namespace) -> list[list[str]]:
-    """Both networks of WORK/best on the held-out scenes."""
+    """The networks of WORK/best on the held-out scenes."""
     best = options.work / "best"
     files = {"detector": "eyeglasses-yolo11n.safetensors", "segmenter": "compact.safetensors"}
     told = [f"{name}.weights={best / file}" for name, file in files.items()]
+    told.append(f"refine.edges={best / 'edges.safetensors'}")
     command = [str(SCRIPTS / "evaluate_models.py"), "--set", *told]
     return [
         [*command, "--json", str(best / f"{part}.json"), "--", str(options.work / part)]
@@ -116,6 +128,7 @@ STAGES: dict[str, Callable[[argparse.Namespace], list[list[str]]]] = {
     "render": render,
     "detector": detector,
     "segmenter": segmenter,
+    "edges": edges,
     "evaluate": evaluate,
 }
 
@@ -124,7 +137,9 @@ def collect(work: Path) -> None:
     """Copy what the runs exported so far into WORK/best."""
     best = work / "best"
     best.mkdir(parents=True, exist_ok=True)
-    for pattern in ("detector/export/*", "segmenter/compact.safetensors", "segmenter/model_card.*"):
+    runs = {"segmenter": "compact.safetensors", "edges": "edges.safetensors"}
+    files = [f"{run}/{name}" for run, file in runs.items() for name in (file, "model_card.*")]
+    for pattern in ("detector/export/*", *files):
         for source in work.glob(pattern):
             run = source.relative_to(work).parts[0]
             name = f"{run}-{source.name}" if "card" in source.stem else source.name

@@ -127,6 +127,18 @@ def test_retraining_asks_the_other_scripts_for_what_they_offer(
             script(Path(path).stem).parse(arguments)  # exits where it does not understand
 
 
+def test_what_retraining_made_is_collected_again_and_again(tmp_path: Path) -> None:
+    made = ("segmenter/compact.safetensors", "edges/edges.safetensors", "edges/model_card.json")
+    for name in made:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for _ in range(2):
+        script("retrain").collect(tmp_path)
+    found = {path.name: path.read_text() for path in (tmp_path / "best").iterdir()}
+    names = ("compact.safetensors", "edges.safetensors", "edges-model_card.json")
+    assert found == dict(zip(names, made, strict=True))
+
+
 def test_masks_are_boxed_and_compared() -> None:
     evaluate = script("evaluate_models")
     one, other = np.zeros((2, 20, 30), bool)
