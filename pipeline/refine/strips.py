@@ -22,6 +22,7 @@ OFFSETS = np.arange(WIDTH, dtype=np.float64) - (WIDTH - 1) / 2
 REACH = (WIDTH - 1) / 2
 _SHORT = 8  # points; shorter outlines have no direction worth the name
 _BLOCK = 1024  # rows read at once
+_ASTRAY = 2.0  # pixels by which a row's normal may mistake how far away a pixel is
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     Args:
         strips: where the values lie.
         values: float32 (L, WIDTH).
-        fallback: float32 (H, W), what pixels beyond the strips' reach keep.
+        fallback: float32 (H, W), the outlines' coverage; pixels of which no row tells keep it.
 
     Returns:
         float32 (H, W).
@@ -101,18 +102,23 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     rows = np.flatnonzero(strips.own)
     xs = np.clip(np.rint(strips.points.real[rows]).astype(int), 0, width - 1)
     ys = np.clip(np.rint(strips.points.imag[rows]).astype(int), 0, height - 1)
-    apart = np.ones(fallback.shape, np.uint8)
-    apart[ys, xs] = 0
+    free = np.ones(fallback.shape, np.uint8)
+    free[ys, xs] = 0
     distance, labels = cv2.distanceTransformWithLabels(
-        apart, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     row_of = np.zeros(int(labels.max()) + 1, np.int64)
     row_of[labels[ys, xs]] = rows
     where = np.nonzero(distance < REACH)
     row = row_of[labels[where]]
     away = (where[1] + 1j * where[0]) - strips.points[row]
-    across = (away * np.conj(strips.normals[row])).real + REACH
-    inside = (across >= 0) & (across <= WIDTH - 1)
+    across = (away * np.conj(strips.normals[row])).real
+    # At a kink the nearest row may cross the outline askew, or the other way round, and then says
+    # nothing of a pixel whose side and distance are others.
+    apart = np.where(fallback[where] > 0.5, -distance[where], distance[where])
+    straight = np.abs(across - apart) <= _ASTRAY
+    across = across + REACH
+    inside = straight & (across >= 0) & (across <= WIDTH - 1)
     result = fallback.copy()
     row, across = row[inside], across[inside]
     left = np.minimum(across.astype(int), WIDTH - 2)

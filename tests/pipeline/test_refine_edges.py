@@ -14,7 +14,7 @@ from pipeline.refine.blending import blending_alpha
 from pipeline.refine.contour import outlines, smooth
 from pipeline.refine.edges import Working, edge_matte
 from pipeline.refine.gaps import open_gaps
-from pipeline.refine.strips import WIDTH, roll_up, unroll
+from pipeline.refine.strips import WIDTH, Strips, roll_up, unroll
 from pipeline.segmenter.edges import EdgeNet, NetworkEdges, load_edges, save_edges
 
 PAPER, DARK = 225, 40
@@ -64,6 +64,21 @@ def test_a_strip_has_the_glasses_on_its_left_and_rolls_up_again(
     assert read[:, middle + 2].mean() < 0.3
     back = roll_up(strips, read, mask.astype(np.float32))
     assert np.abs(back - mask).mean() < 0.02
+
+
+def test_a_kink_in_an_outline_sends_no_whisker_out() -> None:
+    across = np.arange(20, 180)
+    normals = np.full(len(across), 1j)
+    askew = slice(80, 83)  # the far side of a film that the mask drew beside the rim
+    normals[askew] = -1j
+    strips = Strips(across + 100j, normals, np.ones(len(across), bool))
+    values = np.tile((np.arange(WIDTH) < WIDTH // 2).astype(np.float32), (len(across), 1))
+    values[askew] = 1
+    plain = np.zeros((140, 200), np.float32)
+    plain[:101] = 1
+    back = roll_up(strips, values, plain)
+    assert (back[104:114, 30:170] == 0).all()
+    assert (back[88:97, 30:170] == 1).all()
 
 
 def test_outlines_too_short_have_no_strip() -> None:
