@@ -50,8 +50,8 @@ _NOT_XMP: dict[str, Callable[[str], bool]] = {
     "http://ns.adobe.com/photoshop/1.0/": lambda name: name in ("ICCProfile", "ColorMode"),
     "http://ns.adobe.com/camera-raw-settings/1.0/": lambda name: True,
 }
-# What Pillow raises on damaged blocks.
-_ERRORS = (
+# What Pillow's decoders raise on damaged files and blocks; each plugin has its own habits.
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -59,6 +59,7 @@ _ERRORS = (
     KeyError,
     TypeError,
     AttributeError,
+    EOFError,
     OverflowError,
     struct.error,
 )
@@ -71,7 +72,7 @@ def metadata_of(image: Image.Image) -> Metadata:
     for name, read in (("exif", _exif), ("xmp", _xmp), ("iptc", _iptc)):
         try:
             data = read(image)
-        except (*_ERRORS, ExpatError):
+        except (*DECODER_ERRORS, ExpatError):
             remarks.append(f"metadata: its {name.upper()} cannot be read and was left out")
             continue
         if len(data) > _MOST:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from pipeline.colour import to_srgb
 from pipeline.errors import ImageError, ImageTooLarge, UnreadableImage
 from pipeline.images.deep import read_deep
 from pipeline.images.encode import WRITE_SUFFIXES
-from pipeline.images.metadata import metadata_of
+from pipeline.images.metadata import DECODER_ERRORS, metadata_of
 from pipeline.types import Bools, Photo
 
 READ_SUFFIXES: tuple[str, ...] = (*WRITE_SUFFIXES, ".bmp")
@@ -43,19 +42,6 @@ _SIGNATURES: tuple[tuple[bytes, _Reader], ...] = (
     (b"MM\0*", _TIFF),
     (b"II+\0", _TIFF),
     (b"MM\0+", _TIFF),
-)
-# What Pillow's decoders raise on damaged files; each plugin has its own habits.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OverflowError,
-    struct.error,
 )
 
 
@@ -115,7 +101,7 @@ def read_photo(
         raise
     except MemoryError as error:
         raise ImageTooLarge(f"{path}: not enough memory to read it; make it smaller") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise UnreadableImage(f"{path}: damaged or truncated ({error}); save it anew") from error
     rgb.setflags(write=False)
     fine = read_deep(data, orientation, rgb) if deep else None
@@ -134,7 +120,7 @@ def open_picture(path: Path | str) -> ImageFile.ImageFile:
             return _reader(file.read(16), path)(str(path))
     except FileNotFoundError:
         raise UnreadableImage(f"{path} does not exist") from None
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise UnreadableImage(f"{path} cannot be read: {error}; save it anew") from error
 
 
@@ -148,7 +134,7 @@ def upright_size(path: Path | str) -> tuple[int, int]:
         width, height = image.size
         try:
             sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        except _DECODER_ERRORS:
+        except DECODER_ERRORS:
             sideways = False
     return (width, height) if sideways else (height, width)
 
@@ -236,6 +222,6 @@ def _turn_upright(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         ImageOps.exif_transpose(image, in_place=True)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1
     return orientation if orientation in range(1, 9) else 1
