@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -39,8 +39,11 @@ class DetectorConfig(_Section):
     """"auto" takes a CUDA GPU where there is one; else "cpu", "cuda:0", ..."""
     size: int = Field(352, ge=64, le=4096, multiple_of=32)
     """Pixels of the letterboxed side; more finds smaller glasses, and more that are none."""
-    closer: int | None = Field(320, ge=64, le=4096, multiple_of=32)
-    """Pixels of a second look at a part around each find; None for the first look alone."""
+    scales: tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...] = Field(
+        (0.8, 1.0, 1.2, 1.45), min_length=1, max_length=8
+    )
+    """A look at the whole photo for each, at `size` times this; every second one at its mirror
+    image. The answers become one."""
     confidence: float = Field(0.3, ge=0.0, le=1.0)
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""

@@ -296,15 +296,13 @@ class _Clock:
 
 
 def _yolo(config: Config) -> Detector:
-    from detector.closer import FAINT, CloserLook
+    from detector.looks import FAINT, several
     from detector.predict import YoloDetector
 
     told = config.detector
-    least = told.confidence if told.closer is None else min(FAINT, told.confidence)
-    far = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
-    if told.closer is None:
-        return far
-    return CloserLook(far, far.at(told.closer), told.confidence, told.iou)
+    least = told.confidence if len(told.scales) == 1 else min(FAINT, told.confidence)
+    network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
+    return several(network, told.size, told.scales, told.confidence)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

@@ -51,15 +51,15 @@ def _yolo(weights: Callable[[], Path]) -> Detector:
     return YoloDetector(weights(), size=96, confidence=0.0)
 
 
-def _closer(weights: Callable[[], Path]) -> Detector:
-    from detector.closer import CloserLook
+def _several(weights: Callable[[], Path]) -> Detector:
+    from detector.looks import several
     from detector.predict import YoloDetector
 
-    far = YoloDetector(weights(), size=96, confidence=0.0)
-    return CloserLook(far, far.at(64), confidence=0.0)
+    network = YoloDetector(weights(), size=96, confidence=0.0)
+    return several(network, 96, (0.7, 1.0, 1.4), confidence=0.0)
 
 
-ADAPTERS = {"fake": _fake, "yolo": _yolo, "closer": _closer}
+ADAPTERS = {"fake": _fake, "yolo": _yolo, "several": _several}
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
