@@ -88,7 +88,7 @@ def write(
     start: str,
 ) -> None:
     """The model card; folders by their names only."""
-    from train_segmenter import commit, credits_of
+    from provenance import commit, credits_of
 
     from pipeline.segmenter.samples import list_scenes
     from pipeline.segmenter.weights_io import write_card
@@ -108,7 +108,7 @@ def write(
         "minutes": options.minutes,
         "from": start,
         "commit": commit(),
-        "credits": sorted({line for root in options.data for line in credits_of(root)}),
+        "credits": credits_of(options.data),
     }
     write_card(weights, card)
 

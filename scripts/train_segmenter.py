@@ -15,14 +15,11 @@ import argparse
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 # Read when torch is loaded. Threads that spin while they wait cost ten times the work where
 # other programs share the cores; many crop sizes need many compiled convolutions at hand.
@@ -30,7 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
-from pipeline.errors import EyecutError
+from pipeline.errors import EyecutError  # noqa: E402
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -86,6 +83,7 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
     import cv2
     import numpy
     import torch
+    from provenance import commit, credits_of
 
     from pipeline.segmenter import training
     from pipeline.segmenter.samples import list_scenes
@@ -118,28 +116,8 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
             "opencv": cv2.__version__,
         },
         "device": str(run.device),
-        "credits": sorted({line for root in options.data for line in credits_of(root)}),
+        "credits": credits_of(options.data),
     }
-
-
-def credits_of(root: Path) -> list[str]:
-    """Whom the material in a dataset's scenes has to be credited to, by its `dataset.yaml`."""
-    card = root / "dataset.yaml"
-    content = yaml.safe_load(card.read_text()) if card.is_file() else {}
-    return [str(line) for line in content.get("credits", [])]
-
-
-def commit() -> str:
-    """The checkout's commit, or "unknown"."""
-    here = Path(__file__).resolve().parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

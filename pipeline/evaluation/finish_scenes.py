@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,19 @@ WIDTH_ERROR = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExactScene:
-    """A photo, its labels and its exact cut-out, uint8 (H, W, 4)."""
+    """A photo, its labels, its exact cut-out, uint8 (H, W, 4), and what was drawn."""
 
     photo: Photo
     truth: TruthMasks
     cutout: Bytes
+    tags: Mapping[str, str]
+
+    @property
+    def pairs(self) -> Detections:
+        """The true boxes, as a sure detector would give them."""
+        count = len(self.truth.boxes)
+        ones, labels = np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64)
+        return Detections(self.truth.boxes, ones, labels)
 
 
 def read_exact_scenes(root: Path, count: int | None = None) -> Iterator[ExactScene]:
@@ -51,16 +59,13 @@ def read_exact_scenes(root: Path, count: int | None = None) -> Iterator[ExactSce
         if not path.is_file():
             raise EvaluationError(f"{path} is missing; run make_dataset again with --cutouts")
         photo = Photo(scene.name, read_photo(scene.photo).rgb)
-        yield ExactScene(photo, truth, np.asarray(read_raw(path), np.uint8))
+        yield ExactScene(photo, truth, np.asarray(read_raw(path), np.uint8), scene.tags)
 
 
 def measure_scene(flow: Flow, scene: ExactScene) -> dict[str, Any]:
     """Return the figures of one scene: the flow's finish as ``"new"``, its smooth mask without
     edge finder as ``"plain"``; `band_figures`, seconds, and the widths of wires as pairs."""
-    photo, truth = scene.photo, scene.truth
-    count = len(truth.boxes)
-    ones, labels = np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64)
-    pairs = Detections(truth.boxes, ones, labels)
+    photo, truth, pairs = scene.photo, scene.truth, scene.pairs
     masks = flow.mark(photo, pairs)
     plain = Flow(flow.detector, flow.segmenter, flow.config)
     exact = np.asarray(scene.cutout[..., 3] / np.float32(255), np.float32)

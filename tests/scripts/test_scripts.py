@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ from PIL import Image
 
 from pipeline import batch, images
 from pipeline.config import load_config
-from pipeline.evaluation.truth import box_around
+from pipeline.evaluation.finish_scenes import ExactScene
+from pipeline.evaluation.truth import TruthMasks, box_around
+from pipeline.types import Photo
 from scripts_under_test import ROOT, script
-from synthetic.assets import Assets
-from synthetic.sample import Instance, Sample
 from toys import FakeFlow, draw_toy
 
 
@@ -164,37 +165,37 @@ def test_edges_are_laid_out_for_looking_at(tmp_path: Path) -> None:
     assert names == ["20000515.jpg.png", "beside_one.png.png"]
 
 
-def drawn_scene() -> Sample:
+def drawn_scene() -> ExactScene:
     """Lenses that show the grey backdrop, with white behind them in the truth."""
     toy = draw_toy(240, 400)[0]
     image = np.full_like(toy.rgb, 150)
     image[toy.mask & ~toy.lens] = (40, 25, 20)
     cutout = np.dstack([image, np.where(toy.mask, 255, 0).astype(np.uint8)])
     cutout[toy.lens, :3] = 250
-    frame, lens = (np.where(p, 255, 0).astype(np.uint8) for p in (toy.mask & ~toy.lens, toy.lens))
-    pair = Instance(frame, lens, toy.box)
-    return Sample(7, image, (pair,), cutout, {"lens": "clear"})
+    truth = TruthMasks(toy.mask, np.array([toy.box], np.float32), toy.lens)
+    return ExactScene(Photo("7", image), truth, cutout, {"lens": "clear"})
 
 
-def test_scenes_of_lenses_are_kept_and_read_again(tmp_path: Path) -> None:
-    module = script("evaluate_lenses")
-    module.store(tmp_path / "7.npz", drawn_scene())
-    module.store(tmp_path / "8.npz", None)
-    found = list(module.scenes(tmp_path, 1, 7, Assets()))
-    assert [one.seed for one in found] == [7]
-    assert (found[0].cutout == drawn_scene().cutout).all()
-    assert found[0].tags == {"lens": "clear"}
-    assert module.load(tmp_path / "8.npz", 8) is None
+def test_scenes_with_one_pair_and_large_lenses_are_judged() -> None:
+    suits, scene = script("evaluate_lenses").suits, drawn_scene()
+    assert suits(scene)
+    glasses, boxes, lens = scene.truth.glasses, scene.truth.boxes, scene.truth.lens
+    for truth in (
+        TruthMasks(glasses, np.concatenate([boxes, boxes]), lens),
+        TruthMasks(glasses, boxes, None),
+        TruthMasks(glasses, boxes, np.zeros_like(glasses)),
+        TruthMasks(glasses, boxes / 10, lens),
+    ):
+        assert not suits(replace(scene, truth=truth))
 
 
 def test_lenses_are_judged_in_every_mode() -> None:
-    sample = drawn_scene()
-    alpha = (sample.cutout[..., 3] / np.float32(255)).astype(np.float32)
-    lens = sample.instances[0].lens > 127
-    figure = script("evaluate_lenses").judge(sample, sample.image, alpha, lens)
+    scene, judge = drawn_scene(), script("evaluate_lenses").judge
+    alpha = (scene.cutout[..., 3] / np.float32(255)).astype(np.float32)
+    figure = judge(scene, scene.photo.rgb, alpha, scene.truth.lens)
     assert figure.kind == "clear"
     assert figure.cleared == {"clear", "auto"}
     assert figure.errors["keep"] > 20
     assert figure.errors["clear"] == figure.errors["auto"] < 3
-    blind = script("evaluate_lenses").judge(sample, sample.image, alpha, None)
+    blind = judge(scene, scene.photo.rgb, alpha, None)
     assert len(set(blind.errors.values())) == 1
