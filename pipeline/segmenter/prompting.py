@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Floats = NDArray[np.float32]
 Point = tuple[float, float, int]  # x, y, label
+_CLICKS = (1, 1, 1, 2, 3)  # where there is no box, the first point mostly is the only one
 NEGATIVE, POSITIVE, CORNER_A, CORNER_B = 0, 1, 2, 3
 
 
@@ -71,8 +72,8 @@ def make_prompt(
         points += _on(rng, target, int(rng.integers(0, 3)))
         points += _off(rng, target, others, int(rng.integers(0, 3)), box)
     elif roll < bare:  # points alone
-        points += _on(rng, target, int(rng.integers(1, 4)))
-        points += _off(rng, target, others, int(rng.integers(0, 3)), box)
+        points += _on(rng, target, int(rng.choice(_CLICKS)))
+        points += _off(rng, target, others, int(rng.choice(_CLICKS)) - 1, box)
         use_box = False
     elif roll < taken:
         target, points = _take_lens(rng, target)
@@ -145,14 +146,30 @@ def _union_prompt(
 
 
 def _on(rng: np.random.Generator, truth: Truth, count: int, label: int = POSITIVE) -> list[Point]:
-    """Points on the frame or on a lens, half and half."""
+    """Points on a lens, on the frame, and on the frame's part that is far from the lenses."""
     points: list[Point] = []
     for _ in range(count):
-        plane = truth.frame if rng.random() < 0.5 else truth.lens
-        spot = _pick(rng, plane > 127) or _pick(rng, truth.glasses > 127)
+        roll = rng.random()
+        if roll < 0.4:
+            plane = truth.lens > 127
+        elif roll < 0.7:
+            plane = truth.frame > 127
+        else:
+            plane = _far_frame(truth)
+        spot = _pick(rng, plane) or _pick(rng, truth.glasses > 127)
         if spot:
             points.append((*spot, label))
     return points
+
+
+def _far_frame(truth: Truth) -> NDArray[np.bool_]:
+    """Where the frame is farthest from the lenses: mostly temples, seldom hit by chance."""
+    frame = truth.frame > 127
+    lens = (truth.lens > 127).astype(np.uint8)
+    if not lens.any():
+        return frame
+    away = cv2.distanceTransform(1 - lens, cv2.DIST_L2, 3) * frame
+    return np.asarray(away > 0.6 * away.max())
 
 
 def _off(

@@ -178,6 +178,20 @@ def test_prompts_are_of_every_sort() -> None:
         assert wanted in seen
 
 
+def test_a_point_alone_is_often_on_a_temple() -> None:
+    """Seldom enough frame is temple that chance would hardly ever point there."""
+    planes = np.zeros((2, 128, 128), np.uint8)
+    draw_pair(planes[0], planes[1], 64, 30, 100)
+    planes[0, 40:44, 110:126] = 255
+    target, alone, temple = Truth(planes[0], planes[1]), 0, 0
+    for seed in range(800):
+        p = make_prompt(np.random.default_rng(seed), target, [], 128)
+        if p.labels.tolist() == [1]:
+            alone += 1
+            temple += bool(p.coords[0, 0] >= 110)
+    assert alone > 20 and temple > 0.15 * alone
+
+
 def test_jitter_stays_near_the_box() -> None:
     box = np.array([20, 30, 100, 80], np.float32)
     moved = [jitter_box(np.random.default_rng(i), box, 128) for i in range(50)]
