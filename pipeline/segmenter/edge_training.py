@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
 from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN
-from pipeline.segmenter.edges import EdgeNet, features
+from pipeline.segmenter.edges import EdgeNet, decided, features
 
 Samples = NDArray[np.uint8]
 _WARM_UP = 100
@@ -100,7 +100,7 @@ def measure(network: EdgeNet, held: Samples) -> dict[str, float]:
         x, alpha, weight = tensors(part)
         own = weight > 0.5
         mask = torch.from_numpy(part[..., GUESS] > 127).float()
-        found = torch.sigmoid(network(x))
+        found = decided(torch.sigmoid(network(x)))
         errors = [float(((one - alpha).abs() * own).sum()) for one in (found, mask)]
         sums += np.array([*errors, float(own.sum())])
     edge, plain, count = sums

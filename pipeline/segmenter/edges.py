@@ -30,6 +30,8 @@ STEP = 2 ** (len(WIDTHS) - 1)
 _ALONG = 17  # rows over which the colours of the two sides are averaged
 _ALIKE = 0.05**2  # squared distance of colours too alike to tell the sides by
 _LEAST = 1e-3
+_TRACE = 0.05  # alpha that means none
+_SHARE = 0.25  # alpha that means what it says
 _BLOCK = 4096  # rows that go through the network at once; bounds the memory
 _CONTEXT = 32  # rows beside them that matter
 
@@ -75,10 +77,20 @@ class NetworkEdges:
             x = features(colours[first:last], guess[first:last])
             x = np.pad(x, ((0, -len(x) % STEP), (0, 0), (0, 0)), mode="edge")
             planes = torch.from_numpy(x)[None].permute(0, 3, 1, 2).to(self.device)
-            part = torch.sigmoid(self.network(planes))[0].cpu().numpy()[: last - first]
+            part = decided(torch.sigmoid(self.network(planes)))[0].cpu().numpy()[: last - first]
             kept = part[start - first : start - first + _BLOCK]
             result[start : start + len(kept)] = kept
         return result
+
+
+def decided(alpha: Tensor) -> Tensor:
+    """Let nearly none be none and nearly all be all: a sigmoid never says either, and white that
+    is not quite white lies as a veil around the glasses. Shares in between stay."""
+    return 1 - _without_traces(1 - _without_traces(alpha))
+
+
+def _without_traces(share: Tensor) -> Tensor:
+    return torch.minimum(share, F.relu(share - _TRACE) * (_SHARE / (_SHARE - _TRACE)))
 
 
 def features(colours: Bytes, guess: Bytes) -> Floats:

@@ -212,3 +212,13 @@ def test_the_embedded_network_finds_the_edge_of_a_plain_shape() -> None:
     alpha, _ = refine(photo(truth), mask, None, box, None, soft, load_edges())
     before, after = (float(np.abs(m - truth).sum()) for m in (mask.astype(float), alpha))
     assert after < 0.5 * before
+
+
+def test_the_embedded_network_leaves_no_veil_beside_the_edge() -> None:
+    truth = drawn((60, 40, 340, 120))
+    soft = cv2.GaussianBlur(truth.view(np.uint8) * np.uint8(255), (0, 0), 2.0)
+    box = np.array([58, 38, 342, 122], np.float32)
+    alpha, _ = refine(photo(truth), truth, None, box, None, soft, load_edges())
+    beside = cv2.dilate(truth.view(np.uint8), np.ones((9, 9), np.uint8)) == 0
+    assert (alpha[beside] == 0).mean() > 0.99
+    assert (alpha[cv2.erode(truth.view(np.uint8), np.ones((9, 9), np.uint8)) > 0] == 1).mean() > 0.9
