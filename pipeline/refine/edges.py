@@ -16,6 +16,9 @@ from pipeline.types import Bools, Bytes, Floats
 _WIDE = 1700
 """Pixels across the glasses at which an edge finder works; it has learned such pictures."""
 
+_NONE = 1 / 512
+"""Alpha that 8 bits show as none."""
+
 
 class EdgeFinder(Protocol):
     """Anything that finds the edge in a strip along an outline; see `pipeline.refine.strips`."""
@@ -82,7 +85,17 @@ def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
         colours = strips.read(work.rgb)
         found = finder.alpha(colours, strips.read(work.guess))
         alpha = roll_up(strips, blending_alpha(found, colours), alpha)
+        alpha = _without_scraps(alpha)
     return alpha
+
+
+def _without_scraps(alpha: Floats) -> Floats:
+    """Clear what lies apart from the glasses and is nowhere more glasses than background."""
+    _, pieces = cv2.connectedComponents((alpha > _NONE).view(np.uint8), connectivity=8)
+    kept = np.zeros(int(pieces.max()) + 1, np.float32)
+    kept[pieces[alpha > 0.5]] = 1
+    kept[0] = 0
+    return np.asarray(alpha * kept[pieces], np.float32)
 
 
 def enlarged(alpha: Floats, size: tuple[int, int]) -> Floats:

@@ -25,6 +25,7 @@ _LEAST, _MOST = 12.0, 40.0  # bounds of that, in levels
 _CONTRAST = 40.0  # levels between glasses and background below which colours say nothing
 _TOWARDS = 0.35  # of the way from the background to the glasses
 _DOUBTED = 64  # what is left of the guess where a gap is opened
+_FILM = 0.0025  # of the diagonal: thinner remains of the mask beside a gap are its edge
 _COARSE = 4  # the colours around are taken at this scale
 
 
@@ -47,6 +48,7 @@ def open_gaps(work: Working, diagonal: float) -> Working:
     like = doubt & _like_background(work, max(3.0, _NEAR * diagonal))
     narrow = _narrow(np.asarray(like | ~mask), max(2, round(_NARROW * diagonal)))
     opened = _joined(np.asarray(like & narrow), np.asarray(~mask))
+    opened |= _films(np.asarray(mask & ~opened), opened, diagonal) & doubt
     guess = work.guess.copy()
     guess[opened] = np.minimum(guess[opened], _DOUBTED)
     return replace(work, mask=np.asarray(mask & ~opened), guess=guess)
@@ -91,6 +93,18 @@ def _narrow(area: Bools, radius: int) -> Bools:
     size = 2 * radius + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     return np.asarray(area & (cv2.morphologyEx(area.view(np.uint8), cv2.MORPH_OPEN, disk) == 0))
+
+
+def _films(rest: Bools, opened: Bools, diagonal: float) -> Bools:
+    """Return the thin films that opening left of the mask between a gap and the background."""
+    radius = round(_FILM * diagonal / 2)
+    thin, reach = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))
+        for r in (radius, 2 * radius)
+    )
+    thick = cv2.morphologyEx(rest.view(np.uint8), cv2.MORPH_OPEN, thin)
+    beside = cv2.dilate(opened.view(np.uint8), reach)
+    return np.asarray(rest & (thick == 0) & (beside > 0))
 
 
 def _joined(wanted: Bools, background: Bools) -> Bools:

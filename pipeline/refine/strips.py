@@ -22,6 +22,7 @@ OFFSETS = np.arange(WIDTH, dtype=np.float64) - (WIDTH - 1) / 2
 REACH = (WIDTH - 1) / 2
 _SHORT = 8  # points; shorter outlines have no direction worth the name
 _BLOCK = 1024  # rows read at once
+_AROUND = 5  # pixels from which one takes its value of which no row tells
 _ASTRAY = 2.0  # pixels by which a row's normal may mistake how far away a pixel is
 
 
@@ -93,7 +94,7 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     Args:
         strips: where the values lie.
         values: float32 (L, WIDTH).
-        fallback: float32 (H, W), the outlines' coverage; pixels of which no row tells keep it.
+        fallback: float32 (H, W), the outlines' coverage; it stands beyond the strips.
 
     Returns:
         float32 (H, W).
@@ -114,7 +115,7 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     away = (where[1] + 1j * where[0]) - strips.points[row]
     across = (away * np.conj(strips.normals[row])).real
     # At a kink the nearest row may cross the outline askew, or the other way round, and then says
-    # nothing of a pixel whose side and distance are others.
+    # nothing of a pixel whose side and distance are others. Its neighbours tell.
     apart = np.where(fallback[where] > 0.5, -distance[where], distance[where])
     straight = np.abs(across - apart) <= _ASTRAY
     across = across + REACH
@@ -125,4 +126,16 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     share = (across - left).astype(np.float32)
     mixed = values[row, left] * (1 - share) + values[row, left + 1] * share
     result[where[0][inside], where[1][inside]] = mixed
+    left_out = where[0][~inside], where[1][~inside]
+    told = np.ones(fallback.shape, np.float32)
+    told[left_out] = 0
+    result[left_out] = _from_neighbours(result, told)[left_out]
     return result
+
+
+def _from_neighbours(values: Floats, told: Floats) -> Floats:
+    """Return the mean of those around that are told, the value itself where there are none."""
+    size = (_AROUND, _AROUND)
+    share = cv2.blur(told, size)
+    mean = cv2.blur(values * told, size) / np.maximum(share, 1e-6)
+    return np.where(share > 1e-3, mean, values)

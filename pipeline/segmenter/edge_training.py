@@ -27,6 +27,7 @@ class EdgePlan:
 
     Attributes:
         minutes: wall clock; the learning rate falls along a cosine over it.
+        steps: end after so many instead, however long they take.
         batch: samples a step.
         rate: highest learning rate.
         seed: of weights and batches.
@@ -34,6 +35,7 @@ class EdgePlan:
     """
 
     minutes: float = 30.0
+    steps: int | None = None
     batch: int = 24
     rate: float = 2e-3
     seed: int = 0
@@ -76,9 +78,10 @@ def train(
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         step += 1
-        gone = (time.monotonic() - started) / (60 * plan.minutes)
+        spent = (time.monotonic() - started) / (60 * plan.minutes)
+        gone = spent if plan.steps is None else step / plan.steps
         if step % 200 == 0:
-            log(f"step {step}, {100 * gone:.0f} % of the time, loss {value.item():.4f}")
+            log(f"step {step}, {100 * gone:.0f} % done, loss {value.item():.4f}")
     figures = measure(network, held) | {"steps": float(step)}
     return network, figures
 

@@ -32,8 +32,8 @@ def samples(count: int) -> np.ndarray:
 @pytest.mark.slow
 def test_it_learns_where_an_edge_lies() -> None:
     data, lines = samples(300), []
-    network, figures = train(data, EdgePlan(minutes=0.25, batch=8, held=50), lines.append)
-    assert figures["steps"] > 10
+    network, figures = train(data, EdgePlan(steps=120, batch=8, held=50), lines.append)
+    assert figures["steps"] == 120
     assert figures["edge"] < 0.6 * figures["mask"]
     assert measure(network, data[:50])["edge"] < 0.6 * figures["mask"]
 

@@ -81,6 +81,20 @@ def test_a_kink_in_an_outline_sends_no_whisker_out() -> None:
     assert (back[88:97, 30:170] == 1).all()
 
 
+def test_where_no_row_tells_the_neighbours_do() -> None:
+    """The true edge lies 5 pixels within the outline; a row that goes astray leaves no speck."""
+    across = np.arange(20, 180)
+    normals = np.full(len(across), 1j)
+    normals[80] = -1j
+    strips = Strips(across + 100j, normals, np.ones(len(across), bool))
+    values = np.tile((np.arange(WIDTH) < WIDTH // 2 - 5).astype(np.float32), (len(across), 1))
+    plain = np.zeros((140, 200), np.float32)
+    plain[:101] = 1
+    back = roll_up(strips, values, plain)
+    assert (back[96:104, 30:170] < 0.5).all()
+    assert (back[86:95, 30:170] > 0.5).all()
+
+
 def test_outlines_too_short_have_no_strip() -> None:
     assert unroll([np.array([1 + 1j, 2 + 1j])]) is None
 
@@ -106,6 +120,17 @@ def test_wires_keep_their_width_under_a_mask_that_is_too_wide(width: int) -> Non
     box = np.array([40, 77, 360, 83 + width], np.float32)
     alpha, _ = refine(photo(truth), mask, None, box, finder=ByColour())
     assert np.abs(alpha[:, 100:300].sum(axis=0) - width).mean() < 0.7
+
+
+def test_a_scrap_apart_from_the_glasses_goes() -> None:
+    truth = drawn((60, 40, 340, 120))
+    rgb = photo(truth)
+    faint = encoded(0.3 * linear(DARK) + 0.7 * linear(PAPER))
+    rgb[126:130, 150:170] = faint
+    work = Working(rgb, truth, truth.view(np.uint8) * np.uint8(255), None, 1)
+    alpha = edge_matte(work, 1.0, ByColour())
+    assert (alpha[124:] == 0).all()
+    assert (alpha[45:115, 65:335] > 0.99).all()
 
 
 def test_a_large_photo_is_looked_at_in_steps_and_drawn_at_its_own_size() -> None:
@@ -141,6 +166,21 @@ def test_a_gap_is_opened_where_the_network_doubts_and_the_colour_is_the_backgrou
     work, closed = sliver(doubt, colour)
     share = 1 - open_gaps(work, 400).mask[closed].mean()
     assert share > 0.9 if opened else share < 0.05
+
+
+@pytest.mark.parametrize(("doubt", "left"), [(200, False), (255, True)])
+def test_a_film_between_an_opened_gap_and_the_background_is_opened_too(
+    doubt: int, left: bool
+) -> None:
+    bar, gap, film = (drawn((40, y0, 360, y1)) for y0, y1 in ((69, 76), (76, 80), (80, 82)))
+    rgb = photo(bar)
+    rgb[film] = 150
+    guess = np.where(bar, 255, 0).astype(np.uint8)
+    guess[gap], guess[film] = 200, doubt
+    opened = open_gaps(Working(rgb, bar | gap | film, guess, None, 1), 1000).mask
+    assert opened[gap].mean() < 0.3
+    assert opened[film].mean() > 0.9 if left else opened[film].mean() < 0.1
+    assert opened[bar].mean() > 0.95
 
 
 def test_a_wide_place_of_the_background_s_colour_is_a_lens_and_stays() -> None:
