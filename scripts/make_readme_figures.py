@@ -84,9 +84,9 @@ def models(folder: Path) -> Iterator[str]:
     if not rows:
         return
     yield (
-        "Rendered scenes of unseen seeds (`scripts/evaluate_models.py`): average precision of the "
-        "detector and its share of empty scenes left alone, IoU of the segmenter asked with the "
-        "true boxes, and both for the whole:"
+        "Rendered scenes of unseen seeds ([the test scenes](datasets/rendered.md#the-test-scenes), "
+        "`scripts/evaluate_models.py`): average precision of the detector and its share of empty "
+        "scenes left alone, IoU of the segmenter asked with the true boxes, and both for the whole:"
     )
     heads = ["set", "scenes", "AP50", "AP50-95", "silent", "segmenter", "together", "silent"]
     yield from ("", table_row(heads), table_row(["---"] * len(heads)))
