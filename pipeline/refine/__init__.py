@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ValidationError
 from pipeline.refine.edges import EdgeFinder, Working, edge_matte, enlarged, plain_matte
 from pipeline.refine.foreground import estimate_foreground
-from pipeline.refine.gaps import open_gaps
+from pipeline.refine.gaps import clear_remains, open_gaps
 from pipeline.refine.holes import fill_lens_holes
 from pipeline.refine.islands import drop_islands
 from pipeline.types import Bools, Bytes, Floats
@@ -31,7 +31,8 @@ class RefineSettings:
     Attributes:
         fill_holes: fill holes within lenses; gaps stay open.
         drop_islands: drop small pieces apart from the glasses.
-        open_gaps: open narrow gaps that the mask closed; needs an edge finder and a soft mask.
+        open_gaps: open narrow gaps that the mask closed, and clear what an unsure edge left in
+            them; needs an edge finder and a soft mask.
         smoothing: sigma along the outline, as a share of the glasses' diagonal; 0 for none.
         edge: sigma of the matte's edge in pixels where no edge finder tells it; a lens and a
             sensor leave about 0.7.
@@ -105,6 +106,8 @@ def refine(
         if settings.open_gaps and soft is not None:
             work = open_gaps(work, diagonal / work.factor)
         found = edge_matte(work, sigma / work.factor, finder)
+        if settings.open_gaps and soft is not None:
+            found = clear_remains(work, found, diagonal / work.factor)
         matte = enlarged(found, clean.shape)
     alpha[window] = matte
     foreground[window] = estimate_foreground(rgb[window], matte, settings.fringe)

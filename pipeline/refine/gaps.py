@@ -1,4 +1,4 @@
-"""Gaps that the mask closed: colour and the network's doubt decide.
+"""Gaps that the mask closed, and what is left of them: colour and the network's doubt decide.
 
 A gap narrower than a few cells of the mask's grid closes: the sliver between two temples seen from
 the side. It is opened where all of this holds: the network is not sure of glasses; the photo has
@@ -24,6 +24,9 @@ _SPREADS = 3.0  # standard deviations within which a colour is still the backgro
 _LEAST, _MOST = 12.0, 40.0  # bounds of that, in levels
 _CONTRAST = 40.0  # levels between glasses and background below which colours say nothing
 _TOWARDS = 0.35  # of the way from the background to the glasses
+_CERTAIN = 0.95  # alpha from which on the colour has no say
+_SLACK = 1.5  # how many times more glasses than the colour shows may be believed
+_EDGE = 4.0  # pixels from certain glasses within which alpha may fall as at any edge
 _DOUBTED = 64  # what is left of the guess where a gap is opened
 _FILM = 0.0025  # of the diagonal: thinner remains of the mask beside a gap are its edge
 _COARSE = 4  # the colours around are taken at this scale
@@ -45,7 +48,7 @@ def open_gaps(work: Working, diagonal: float) -> Working:
         doubt &= ~work.lens
     if not doubt.any():
         return work
-    like = doubt & _like_background(work, max(3.0, _NEAR * diagonal))
+    like = doubt & (_place(work, diagonal) < _TOWARDS)
     narrow = _narrow(np.asarray(like | ~mask), max(2, round(_NARROW * diagonal)))
     opened = _joined(np.asarray(like & narrow), np.asarray(~mask))
     opened |= _films(np.asarray(mask & ~opened), opened, diagonal) & doubt
@@ -54,8 +57,35 @@ def open_gaps(work: Working, diagonal: float) -> Working:
     return replace(work, mask=np.asarray(mask & ~opened), guess=guess)
 
 
-def _like_background(work: Working, reach: float) -> Bools:
-    """Say where the colour is that of the background near by and not that of the glasses."""
+def clear_remains(work: Working, alpha: Floats, diagonal: float) -> Floats:
+    """Lower alpha where the edge was not sure and the photo shows no more than background.
+
+    Args:
+        work: the window around the glasses.
+        alpha: float32 (h, w) in [0, 1], of the size of `work`.
+        diagonal: of the glasses' box, in pixels of `work`.
+
+    Returns:
+        float32 (h, w), nowhere higher than `alpha`.
+    """
+    doubt = (alpha > 0) & (alpha < _CERTAIN)
+    if work.lens is not None:
+        doubt &= ~work.lens
+    guess = np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8)
+    place = _place(replace(work, mask=np.asarray(alpha >= 0.5), guess=guess), diagonal)
+    away = cv2.distanceTransform((alpha < _CERTAIN).view(np.uint8), cv2.DIST_L2, 5)
+    most = np.maximum(_SLACK * place, (_EDGE - away) / (_EDGE - 1))
+    return np.where(doubt, np.clip(most, 0, alpha), alpha)
+
+
+def _place(work: Working, diagonal: float) -> Floats:
+    """Say how far the colour is from that of the background near by to that of the glasses.
+
+    Returns:
+        float32 (h, w), from 0, background, on; infinite where the colour is not near enough to the
+        background's to be a mixture with it, or both have one colour.
+    """
+    reach = max(3.0, _NEAR * diagonal)
     outside = cv2.erode((~work.mask).view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_)
     back, spread, seen = _around(work.rgb, outside, reach)
     fore, _, sure = _around(work.rgb, np.asarray(work.mask & (work.guess >= _SURE)), reach)
@@ -64,7 +94,8 @@ def _like_background(work: Working, reach: float) -> Bools:
     away = work.rgb - back
     place = np.einsum("ijk,ijk->ij", away, contrast) / np.maximum(apart, 1)
     near = np.einsum("ijk,ijk->ij", away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
-    return np.asarray(seen & sure & near & (place < _TOWARDS) & (apart >= _CONTRAST**2))
+    told = seen & sure & near & (apart >= _CONTRAST**2)
+    return np.where(told, np.maximum(place, 0), np.float32(np.inf)).astype(np.float32)
 
 
 def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats, Bools]:

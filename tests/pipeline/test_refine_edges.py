@@ -13,7 +13,7 @@ from pipeline.refine import RefineSettings, refine
 from pipeline.refine.blending import blending_alpha
 from pipeline.refine.contour import outlines, smooth
 from pipeline.refine.edges import Working, edge_matte
-from pipeline.refine.gaps import open_gaps
+from pipeline.refine.gaps import clear_remains, open_gaps
 from pipeline.refine.strips import WIDTH, Strips, roll_up, unroll
 from pipeline.segmenter.edges import EdgeNet, NetworkEdges, load_edges, save_edges
 
@@ -192,6 +192,32 @@ def test_a_wide_place_of_the_background_s_colour_is_a_lens_and_stays() -> None:
     assert open_gaps(made, 400).mask[lens].mean() > 0.95
     known = Working(work.rgb, work.mask, work.guess, work.mask, 1)
     assert np.array_equal(open_gaps(known, 400).mask, work.mask)
+
+
+@pytest.mark.parametrize(
+    ("colour", "alpha", "lens", "cleared"),
+    [
+        (PAPER, 0.7, False, True),
+        (PAPER, 1.0, False, False),  # the edge was sure: a highlight, or pale glasses
+        (150, 0.7, False, False),
+        (PAPER, 0.7, True, False),  # what is seen through a lens
+    ],
+)
+def test_background_that_an_unsure_edge_left_goes(
+    colour: int, alpha: float, lens: bool, cleared: bool
+) -> None:
+    bars = drawn((40, 60, 360, 70), (40, 86, 360, 96))
+    between = drawn((100, 70, 300, 86))
+    rgb = photo(bars)
+    rgb[between] = colour
+    found = bars.astype(np.float32)
+    found[between] = alpha
+    work = Working(rgb, bars, bars.view(np.uint8) * np.uint8(255), between if lens else None, 1)
+    after = clear_remains(work, found, 1200)
+    middle = after[75:81, 110:290]
+    assert (middle < 0.05).all() if cleared else (middle == np.float32(alpha)).all()
+    assert (after[bars] == 1).all()
+    assert (after <= found).all()
 
 
 def test_gaps_stay_closed_when_told_so() -> None:
