@@ -40,7 +40,7 @@ class DetectorConfig(_Section):
     size: int = Field(352, ge=64, le=4096, multiple_of=32)
     """Pixels of the letterboxed side; more finds smaller glasses, and more that are none."""
     scales: tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...] = Field(
-        (0.8, 1.0, 1.2, 1.45), min_length=1, max_length=8
+        (0.8, 1.0, 1.2, 1.45, 1.8), min_length=1, max_length=8
     )
     """A look at the whole photo for each, at `size` times this; every second one at its mirror
     image. The answers become one."""
