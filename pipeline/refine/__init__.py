@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
-from pipeline.refine.edges import EdgeFinder, Working, edge_matte, enlarged, plain_matte
+from pipeline.refine.edges import NONE, EdgeFinder, Working, edge_matte, enlarged, plain_matte
 from pipeline.refine.foreground import estimate_foreground
 from pipeline.refine.gaps import clear_remains, open_gaps
 from pipeline.refine.holes import fill_lens_holes
@@ -103,10 +103,11 @@ def refine(
     else:
         guess = _guess(mask[window], clean, None if soft is None else soft[window], sigma)
         work = Working.of(rgb[window], clean, guess, inner)
-        if settings.open_gaps and soft is not None:
+        gaps = settings.open_gaps and soft is not None
+        if gaps:
             work = open_gaps(work, diagonal / work.factor)
         found = edge_matte(work, sigma / work.factor, finder)
-        if settings.open_gaps and soft is not None:
+        if gaps:
             found = clear_remains(work, found, diagonal / work.factor)
         matte = enlarged(found, clean.shape)
     alpha[window] = matte
@@ -160,4 +161,4 @@ def _soften(alpha: Floats, sigma: float) -> Floats:
     if sigma <= 0:
         return alpha
     soft = cv2.GaussianBlur(alpha, (0, 0), sigma)
-    return np.asarray(np.where(soft < 1 / 512, np.float32(0), np.minimum(soft, 1)))
+    return np.asarray(np.where(soft < NONE, np.float32(0), np.minimum(soft, 1)))

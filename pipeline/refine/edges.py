@@ -10,13 +10,14 @@ import numpy as np
 
 from pipeline.refine.blending import blending_alpha
 from pipeline.refine.contour import coverage, outlines, smooth
+from pipeline.refine.islands import touched
 from pipeline.refine.strips import roll_up, unroll
 from pipeline.types import Bools, Bytes, Floats
 
 _WIDE = 1700
 """Pixels across the glasses at which an edge finder works; it has learned such pictures."""
 
-_NONE = 1 / 512
+NONE = 1 / 512
 """Alpha that 8 bits show as none."""
 
 
@@ -91,11 +92,8 @@ def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
 
 def _without_scraps(alpha: Floats) -> Floats:
     """Clear what lies apart from the glasses and is nowhere more glasses than background."""
-    _, pieces = cv2.connectedComponents((alpha > _NONE).view(np.uint8), connectivity=8)
-    kept = np.zeros(int(pieces.max()) + 1, np.float32)
-    kept[pieces[alpha > 0.5]] = 1
-    kept[0] = 0
-    return np.asarray(alpha * kept[pieces], np.float32)
+    kept = touched(np.asarray(alpha > NONE), np.asarray(alpha > 0.5))
+    return np.where(kept, alpha, np.float32(0))
 
 
 def enlarged(alpha: Floats, size: tuple[int, int]) -> Floats:

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from pipeline.refine.edges import Working
-from pipeline.types import Bools, Bytes, Floats
+from pipeline.refine.islands import touched
+from pipeline.types import Bools, Floats
 
 _SURE = 0.98 * 255
 _NEAR = 0.025  # of the diagonal: how far around colours count as those beside
@@ -87,29 +88,28 @@ def _place(work: Working, diagonal: float) -> Floats:
     """
     reach = max(3.0, _NEAR * diagonal)
     outside = cv2.erode((~work.mask).view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_)
-    back, spread, seen = _around(work.rgb, outside, reach)
-    fore, _, sure = _around(work.rgb, np.asarray(work.mask & (work.guess >= _SURE)), reach)
+    image = work.rgb.astype(np.float32)
+    planes = np.dstack([image, np.einsum("ijk,ijk->ij", image, image)])
+    back, spread, seen = _around(planes, outside, reach)
+    fore, _, sure = _around(planes, np.asarray(work.mask & (work.guess >= _SURE)), reach)
     contrast = fore - back
     apart = np.einsum("ijk,ijk->ij", contrast, contrast)
-    away = work.rgb - back
+    away = image - back
     place = np.einsum("ijk,ijk->ij", away, contrast) / np.maximum(apart, 1)
     near = np.einsum("ijk,ijk->ij", away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
     told = seen & sure & near & (apart >= _CONTRAST**2)
     return np.where(told, np.maximum(place, 0), np.float32(np.inf)).astype(np.float32)
 
 
-def _around(rgb: Bytes, where: Bools, reach: float) -> tuple[Floats, Floats, Bools]:
+def _around(planes: Floats, where: Bools, reach: float) -> tuple[Floats, Floats, Bools]:
     """Return the mean colour (h, w, 3) of what is set in `where` near by, its spread (h, w), and
-    whether there is any."""
+    whether there is any. `planes` are the colour and its square, (h, w, 4)."""
     size = tuple(-(-side // _COARSE) for side in where.shape[::-1])
     weight = where.astype(np.float32)
-    image = rgb.astype(np.float32)
-    square = np.einsum("ijk,ijk->ij", image, image)
-    planes = np.dstack([image, square]) * weight[..., None]
     kernel = (2 * round(reach / _COARSE) + 1,) * 2
     sums, total = (
         cv2.blur(cv2.resize(part, size, interpolation=cv2.INTER_AREA), kernel)
-        for part in (planes, weight)
+        for part in (planes * weight[..., None], weight)
     )
     sums, total = (cv2.resize(part, where.shape[::-1]) for part in (sums, total))
     means = sums / np.maximum(total, 1e-6)[..., None]
@@ -129,20 +129,12 @@ def _narrow(area: Bools, radius: int) -> Bools:
 def _films(rest: Bools, opened: Bools, diagonal: float) -> Bools:
     """Return the thin films that opening left of the mask between a gap and the background."""
     radius = round(_FILM * diagonal / 2)
-    thin, reach = (
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))
-        for r in (radius, 2 * radius)
-    )
-    thick = cv2.morphologyEx(rest.view(np.uint8), cv2.MORPH_OPEN, thin)
-    beside = cv2.dilate(opened.view(np.uint8), reach)
-    return np.asarray(rest & (thick == 0) & (beside > 0))
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * radius + 1, 4 * radius + 1))
+    beside = cv2.dilate(opened.view(np.uint8), reach) > 0
+    return np.asarray(_narrow(rest, radius) & beside)
 
 
 def _joined(wanted: Bools, background: Bools) -> Bools:
     """Return the pieces of `wanted` that border on background."""
-    count, labels = cv2.connectedComponents(wanted.view(np.uint8), connectivity=4)
     beside = cv2.dilate(background.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    kept = np.zeros(count, np.bool_)
-    kept[np.unique(labels[wanted & beside])] = True
-    kept[0] = False
-    return np.asarray(kept[labels])
+    return touched(wanted, np.asarray(wanted & beside), connectivity=4)

@@ -43,6 +43,15 @@ class _Piece:
         return self.length >= _SLENDER * self.width
 
 
+def touched(area: Bools, seeds: Bools, connectivity: int = 8) -> Bools:
+    """Return the pieces of `area` that hold any of `seeds`, which lie within it; both (H, W)."""
+    count, labels = cv2.connectedComponents(area.view(np.uint8), connectivity=connectivity)
+    kept = np.zeros(count, np.bool_)
+    kept[labels[seeds]] = True
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
 def drop_islands(mask: Bools, box: Box, rgb: Bytes) -> Bools:
     """Drop the pieces that are not of the glasses and close short breaks in temples.
 
