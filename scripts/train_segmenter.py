@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="ROOT")
     parser.add_argument("--val", type=Path, nargs="*", default=[], metavar="ROOT")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--init", type=Path, metavar="FILE", help="weights to start from")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="start from: weights, embedded")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     parser.add_argument("--minutes", type=float, default=100.0, help="whole budget, wall clock")
     parser.add_argument("--config", type=Path, default=Path("configs/train_segmenter.yaml"))

@@ -21,12 +21,15 @@ class TruthMasks:
         boxes: float32 (N, 4), x0 y0 x1 y1 in pixels, one for each pair.
         lens: bool (H, W), the part of `glasses` that is lens; None where it was not labelled.
         alpha: float32 (H, W) in [0, 1], where the truth is a matte; else None.
+        pairs: bool (H, W) for each box: what was labelled as that pair, without its lenses where
+            frames were labelled; empty where pairs are not told apart.
     """
 
     glasses: Bools
     boxes: Floats
     lens: Bools | None = None
     alpha: Floats | None = None
+    pairs: tuple[Bools, ...] = ()
 
     def __post_init__(self) -> None:
         for name, array in (("lens", self.lens), ("alpha", self.alpha)):
@@ -36,6 +39,8 @@ class TruthMasks:
                 )
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4:
             raise ValidationError(f"TruthMasks.boxes must be (N, 4), not {self.boxes.shape}")
+        if self.pairs and len(self.pairs) != len(self.boxes):
+            raise ValidationError(f"{len(self.pairs)} pairs for {len(self.boxes)} boxes")
 
 
 @dataclass(frozen=True, slots=True)

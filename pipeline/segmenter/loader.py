@@ -23,7 +23,7 @@ Draw = tuple[int, int]  # seed of the crop, its side in pixels
 class Batch:
     """Tensors of one step: image (B, 3, S, S) uint8, planes (B, 3, S, S) uint8, weight
     (B, 1, S, S) uint8, coords (B, K, 2), labels (B, K), prior (B, 1, S/4, S/4) uint8,
-    has_prior (B,)."""
+    has_prior (B,), parts (B,): whether the planes of frame and lenses count."""
 
     image: Tensor
     planes: Tensor
@@ -32,6 +32,7 @@ class Batch:
     labels: Tensor
     prior: Tensor
     has_prior: Tensor
+    parts: Tensor
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(getattr(self, n).to(device, non_blocking=True) for n in self.__slots__))
@@ -90,6 +91,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         labels=torch.from_numpy(labels),
         prior=torch.from_numpy(np.stack([s.prior for s in samples]))[:, None],
         has_prior=torch.tensor([s.has_prior for s in samples]),
+        parts=torch.tensor([s.parts for s in samples]),
     )
 
 

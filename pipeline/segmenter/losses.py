@@ -59,18 +59,27 @@ def true_iou(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def segmentation_loss(
-    logits: Tensor, quality: Tensor, planes: Tensor, weight: Tensor, shares: LossShares
+    logits: Tensor,
+    quality: Tensor,
+    planes: Tensor,
+    weight: Tensor,
+    shares: LossShares,
+    parts: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The whole loss (scalar) and the true IoU (B, 4).
 
-    `planes` is (B, 3, S, S): glasses, frame, lens; `weight` is (B, 1, S, S).
+    `planes` is (B, 3, S, S): glasses, frame, lens; `weight` is (B, 1, S, S). Where `parts`, bool
+    (B,), is False, nothing is asked of the masks of frame and lenses.
     """
     logits = logits.float()
     target = planes[:, list(PLANES)]
-    share = logits.new_tensor(MASK_SHARES)
+    counts = torch.ones_like(quality, dtype=torch.float32)
+    if parts is not None:
+        counts[:, 2:] = parts.float()[:, None]
+    share = logits.new_tensor(MASK_SHARES) * counts
     focal = focal_loss(logits, target, weight, shares.gamma)
     dice = dice_loss(logits, target, weight)
     iou = true_iou(logits, target)
-    masks = ((shares.focal * focal + shares.dice * dice) * share).mean(dim=0).sum() / share.sum()
-    error = F.mse_loss(quality.float(), iou)
+    masks = ((shares.focal * focal + shares.dice * dice) * share).sum() / share.sum()
+    error = (F.mse_loss(quality.float(), iou, reduction="none") * counts).sum() / counts.sum()
     return masks + shares.quality * error, iou

@@ -19,14 +19,21 @@ NEGATIVE, POSITIVE, CORNER_A, CORNER_B = 0, 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One instance within a crop: uint8 (S, S) coverage of its frame and of its lenses."""
+    """One instance within a crop: uint8 (S, S) coverage of its frame and of its lenses.
+
+    Frame and lens never overlap. Where a label does not tell them apart, both are the whole, and
+    `parts` is False.
+    """
 
     frame: Bytes
     lens: Bytes
     glasses: Bytes = field(init=False)
+    parts: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "glasses", cv2.add(self.frame, self.lens))
+        told = not self.frame.any() or not np.array_equal(self.frame, self.lens)
+        object.__setattr__(self, "parts", told)
 
     @classmethod
     def empty(cls, size: int) -> Truth:
@@ -197,7 +204,7 @@ def _off(
 def _take_lens(rng: np.random.Generator, target: Truth) -> tuple[Truth, list[Point]]:
     """Drop one lens from the truth and return the negative point that asks for it."""
     count, parts = cv2.connectedComponents((target.lens > 127).astype(np.uint8), connectivity=4)
-    if count < 2:
+    if count < 2 or not target.parts:
         return target, []
     part = (parts == int(rng.integers(1, count))).astype(np.uint8)
     deep = cv2.erode(part, np.ones((7, 7), np.uint8)) > 0

@@ -1,9 +1,9 @@
 """Training samples of the compact segmenter: a square crop, a prompt, and the truth.
 
-Reads the layout that `scripts/make_dataset.py` writes: `images/<stem>.jpg`,
-`masks/<stem>_<i>.png` (RGB: R = frame coverage, G = lens coverage) and, where present,
-`labels/<stem>.txt`. The folder may grow while it is read: a scene counts once its labels and
-all of its masks are there.
+Reads the layout that `scripts/make_dataset.py` and `scripts/prepare_labels.py` write:
+`images/<stem>.jpg`, `masks/<stem>_<i>.png` (RGB: R = frame coverage, G = lens coverage; grey
+where they are not told apart) and, where present, `labels/<stem>.txt`. The folder may grow while
+it is read: a scene counts once its labels and all of its masks are there.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Sample:
         weight: uint8 (S, S), how much each pixel counts (1 or more).
         coords, labels: float32 (K, 2) xy pixels and int64 (K,): 1, 0, and 2, 3 for the box.
         prior: uint8 (S/4, S/4), coverage of a previous mask; `has_prior` tells if it counts.
+        parts: whether the targets of frame and lenses count.
     """
 
     image: Bytes
@@ -53,6 +54,7 @@ class Sample:
     labels: NDArray[np.int64]
     prior: Bytes
     has_prior: bool
+    parts: bool
 
 
 def list_scenes(root: Path) -> list[Scene]:
@@ -90,7 +92,8 @@ def _count_glasses(path: Path) -> int | None:
 
 
 def read_scene(scene: Scene) -> tuple[Bytes, list[Bytes]]:
-    """Read the picture, uint8 (H, W, 3) sRGB, and each instance's uint8 (H, W, 2): frame, lens.
+    """Read the picture, uint8 (H, W, 3) sRGB, and each instance's uint8 (H, W, 2): frame, lens,
+    see `Truth`.
 
     Raises:
         UnreadableImage: a file cannot be decoded, or sizes differ.
@@ -142,7 +145,7 @@ def make_sample(
     planes = np.stack([prompt.truth.glasses, prompt.truth.frame, prompt.truth.lens])
     return Sample(
         image, planes, pixel_weights(planes), prompt.coords, prompt.labels, prompt.prior,
-        prompt.has_prior,
+        prompt.has_prior, prompt.truth.parts,
     )  # fmt: skip
 
 

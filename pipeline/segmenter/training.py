@@ -29,7 +29,7 @@ from pipeline.segmenter.losses import LossShares, segmentation_loss
 from pipeline.segmenter.samples import Scene, list_scenes
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.validation import Figures, validate
-from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of
+from pipeline.segmenter.weights_io import EMBEDDED, load_compact, save_compact, sha256_of
 
 PRIOR_LIMIT = 8.0  # mask inputs are logits within this
 CHECKPOINT = "checkpoint.pt"
@@ -60,7 +60,7 @@ class Run:
 
 
 def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
-    """A fresh run, from random weights or from a weights file."""
+    """A fresh run, from random weights or from a weights file (`embedded`: those shipped)."""
     seed_all(config.seed)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -73,7 +73,8 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
     average = deepcopy(model).eval().requires_grad_(False)
     run = Run(config, minutes, model, average, make_optimizer(model, config), device)
     if init is not None:
-        run.origin = f"{init.name}, SHA-256 {sha256_of(init)[:12]}"
+        file = EMBEDDED if str(init) == "embedded" else init
+        run.origin = f"{file.name}, SHA-256 {sha256_of(file)[:12]}"
     return run
 
 
@@ -215,14 +216,14 @@ def batch_loss(
     logits, quality = model.decode(
         embedding, features, batch.coords, batch.labels, prior, batch.has_prior
     )
-    loss, iou = segmentation_loss(logits, quality, planes, weight, shares)
+    loss, iou = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     if not twice:
         return loss, iou
     first = logits[:, :1].detach().float()
     prior = F.avg_pool2d(first, 4).clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
     coords, labels = correct(first[:, 0] > 0, planes[:, 0] > 0.5, batch.coords, batch.labels)
     logits, quality = model.decode(embedding, features, coords, labels, prior)
-    again, _ = segmentation_loss(logits, quality, planes, weight, shares)
+    again, _ = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     return (loss + again) / 2, iou
 
 

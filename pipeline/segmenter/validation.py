@@ -65,7 +65,8 @@ def validate(model: CompactSam, scenes: Sequence[Scene], config: TrainConfig) ->
     table = np.array(rows)
     iou = np.sort(table[:, 0])
     worst = float(iou[: max(1, len(iou) // 10)].mean())
-    frame, lens, thin, error = (float(np.nanmean(c)) for c in table[:, 1:].T)
+    known = [column[np.isfinite(column)] for column in table[:, 1:].T]
+    frame, lens, thin, error = (float(c.mean()) if len(c) else 0.0 for c in known)
     return Figures(float(iou.mean()), worst, frame, lens, thin, error, len(rows))
 
 
@@ -91,8 +92,8 @@ def _one(
     iou = _iou(on[0], planes[0])
     found = (
         iou,
-        _iou(on[2], planes[1]),
-        _iou(on[3], planes[2]),
+        _iou(on[2], planes[1]) if truth.parts else float("nan"),
+        _iou(on[3], planes[2]) if truth.parts else float("nan"),
         _thin_recall(planes[0], on[0]),
         abs(float(quality[0, 0]) - iou),
     )

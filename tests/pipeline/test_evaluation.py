@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pipeline.errors import EvaluationError, ValidationError
 from pipeline.evaluation import METRICS, Report, Row, Rule, evaluate, parse_rule
+from pipeline.evaluation.readers import find_truth
 from pipeline.evaluation.result import columns_table
 from pipeline.images import write_image
 
@@ -116,10 +117,12 @@ def test_a_damaged_prediction_names_the_file(tmp_path: Path) -> None:
         evaluate(labelled(tmp_path / "truth"), tmp_path / "pred")
 
 
-def test_a_grey_instance_names_the_file(tmp_path: Path) -> None:
-    save(tmp_path / "truth" / "masks" / "7_0.png", mask())
-    with pytest.raises(EvaluationError, match=r"7_0\.png.*RGB"):
-        evaluate(tmp_path / "truth", tmp_path)
+def test_a_grey_instance_is_a_pair_whose_lenses_are_not_told(tmp_path: Path) -> None:
+    save(tmp_path / "masks" / "7_0.png", mask())
+    (truth,) = find_truth(tmp_path)
+    labels = truth.read()
+    assert (labels.glasses == mask()).all()
+    assert labels.lens is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": 3}'])

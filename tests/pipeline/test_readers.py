@@ -228,9 +228,9 @@ ERRORS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a broken scene": (
         damage("rendered", lambda root: put(root / "scenes.jsonl", "{}\n{}\n")),
         r"scenes\.jsonl, line 1: not a scene \(file: "),
-    "a grey instance": (
-        damage("rendered", lambda root: save(root / "masks" / "a_0.png", GLASSES)),
-        r"a_0\.png.*RGB"),
+    "an instance with alpha": (
+        damage("rendered", lambda root: save(root / "masks" / "a_0.png", np.dstack([GLASSES] * 4))),
+        r"a_0\.png.*without alpha"),
     "broken json": (lambda root: put(root / "c.json", "{"), r"c\.json: not a COCO"),
     "no COCO": (lambda root: put(root / "c.json", {"images": 3}), r"c\.json: not a COCO.*images"),
     "two pictures of one name": (

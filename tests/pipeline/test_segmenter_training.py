@@ -233,6 +233,35 @@ def test_the_loss_teaches_each_mask_its_own_plane() -> None:
     assert iou.tolist() == [[1, 1, 1, 1]]
 
 
+def test_masks_of_unknown_parts_are_asked_nothing() -> None:
+    logits = torch.zeros(2, 4, 16, 16, requires_grad=True)
+    quality = torch.full((2, 4), 0.5, requires_grad=True)
+    planes = torch.ones(2, 3, 16, 16)
+    told = torch.tensor([True, False])
+    loss, _ = segmentation_loss(
+        logits, quality, planes, torch.ones(2, 1, 16, 16), LossShares(), told
+    )
+    loss.backward()
+    assert logits.grad is not None
+    assert quality.grad is not None
+    asked = (logits.grad.abs().amax(dim=(2, 3)) > 0).tolist()
+    assert asked == [[True] * 4, [True, True, False, False]]
+    assert (quality.grad != 0).tolist() == asked
+
+
+def test_a_grey_mask_does_not_tell_frame_from_lens() -> None:
+    grey = np.zeros((32, 32), np.uint8)
+    grey[8:20, 8:20] = 255
+    whole = Truth(grey, grey)
+    assert not whole.parts
+    assert (whole.glasses == grey).all()
+    assert Truth.empty(8).parts
+    assert Truth(grey, np.zeros_like(grey)).parts
+    for seed in range(60):
+        prompt = make_prompt(np.random.default_rng(seed), whole, [], 32)
+        assert (prompt.truth.glasses == grey).all(), "no lens of it can be taken away"
+
+
 def test_a_correcting_point_lies_on_the_error() -> None:
     on = torch.zeros(2, 32, 32, dtype=torch.bool)
     truth = on.clone()

@@ -1,7 +1,7 @@
 """The project's own rendered scenes, as ``scripts/make_dataset.py`` writes them.
 
 A mask picture a pair of glasses, ``masks/<name>_<i>.png``: red is frame, green is lens coverage,
-and they never overlap. ``scenes.jsonl`` says what was drawn.
+and they never overlap; a grey one does not tell them apart. ``scenes.jsonl`` says what was drawn.
 """
 
 from __future__ import annotations
@@ -102,11 +102,14 @@ def _read(masks: list[Path], photo: Path | None) -> TruthMasks:
     coverage = [cv2.add(p[..., 0], p[..., 1]) for p in pictures.values()]
     pairs: list[Bools] = [np.asarray(c > 127) for c in coverage]
     alpha = reduce(cv2.add, coverage).astype(np.float32) / np.float32(255)
+    told_apart = not any(_is_grey(p) for p in pictures.values())
+    lens = _union(np.asarray(p[..., 1] > 127) for p in pictures.values()) if told_apart else None
     return TruthMasks(
         _union(pairs),
         np.concatenate([box_around(pair) for pair in pairs]),
-        _union(np.asarray(p[..., 1] > 127) for p in pictures.values()),
+        lens,
         alpha,
+        tuple(pair for pair in pairs if pair.any()),
     )
 
 
@@ -115,9 +118,17 @@ def _instance(path: Path) -> Bytes:
         array = read_raw(path)
     except ImageError as error:
         raise EvaluationError(str(error)) from error
-    if array.ndim != 3 or array.dtype != np.uint8:
-        raise EvaluationError(f"{path}: an instance is an 8-bit RGB picture, red frame, green lens")
-    return array
+    if array.dtype != np.uint8 or (array.ndim == 3 and array.shape[2] > 3):
+        raise EvaluationError(
+            f"{path}: an instance is an 8-bit picture without alpha: red frame and green lens, "
+            "or grey"
+        )
+    return np.asarray(array if array.ndim == 3 else cv2.cvtColor(array, cv2.COLOR_GRAY2RGB))
+
+
+def _is_grey(instance: Bytes) -> bool:
+    """Whether an instance does not tell frame and lenses apart, which never overlap."""
+    return bool(instance.any()) and np.array_equal(instance[..., 0], instance[..., 1])
 
 
 def _union(masks: Iterable[Bools]) -> Bools:

@@ -64,6 +64,7 @@ def together(
     """
     glasses, lens = np.zeros((2, *size), np.bool_)
     boxes = [np.zeros((0, 4), np.float32)]
+    pairs: list[Bools] = []
     framed = False
     for instance in instances:
         if instance.kind == "lens":
@@ -71,8 +72,9 @@ def together(
             continue
         glasses |= instance.mask
         framed |= instance.kind == "frame"
-        if not instance.crowd:
+        if not instance.crowd and instance.mask.any():
             boxes.append(box_around(instance.mask))
+            pairs.append(instance.mask)
     if framed:
         glasses |= lens
     found = np.concatenate(boxes)
@@ -80,6 +82,7 @@ def together(
         glasses,
         found if len(found) else box_around(glasses),
         lens & glasses if lens_labelled else None,
+        pairs=tuple(pairs),
     )
 
 

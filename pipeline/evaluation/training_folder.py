@@ -1,0 +1,183 @@
+"""Labels in any format that evaluation reads become a folder that both trainings read.
+
+OUT/train/images/lot 7_a.jpg     upright sRGB, shrunk
+OUT/train/labels/lot 7_a.txt     YOLO rows: 0 = eyeglasses, 1 = lens
+OUT/train/masks/lot 7_a_0.png    one for each pair: red frame, green lens; grey without lenses
+OUT/train/dataset.yaml           the classes that are labelled
+OUT/test/...                     the same of the photos that are kept for measuring
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from pipeline.canvas import group_of
+from pipeline.errors import EvaluationError
+from pipeline.evaluation.truth import Truth, TruthMasks, box_around
+from pipeline.images import read_photo, write_bytes, write_image
+from pipeline.types import Bools, Bytes, Floats
+
+TRAIN, TEST = "train", "test"
+_EYEGLASSES, _LENS = 0, 1
+_SMALLEST_LENS = 0.0001  # of the picture; less is a splinter and no lens
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How photos are shared out and how large they become.
+
+    Attributes:
+        test: share of the photos that are kept for measuring, in [0, 1).
+        group: a regular expression on the name, see `pipeline.canvas.group_of`: photos of one
+            product go to one part, or the measure would know the product.
+        longest_side: photos are shrunk to this many pixels; 0 leaves them.
+    """
+
+    test: float = 0.2
+    group: str | None = None
+    longest_side: int = 1600
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.test < 1:
+            raise EvaluationError(
+                f"share for measuring: expected 0 or more, under 1, not {self.test}"
+            )
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise EvaluationError(
+                f"group {self.group!r} is no regular expression: {error}"
+            ) from error
+
+    def part_of(self, name: str) -> str:
+        """The part of a photo. It hangs on nothing but the name, so more photos move none."""
+        product = group_of(name, self.group) or name
+        digest = hashlib.sha256(product.encode()).digest()
+        return TEST if int.from_bytes(digest[:8], "big") < self.test * 2**64 else TRAIN
+
+
+def write_training_folder(
+    truths: Sequence[Truth], out: Path, split: Split, report: Callable[[str], None] = print
+) -> dict[str, int]:
+    """Write all labelled photos below `out`; returns how many each part has.
+
+    Raises:
+        EvaluationError: `out` is not empty, a truth has no photo, or no photo is left to train on.
+        ImageError, OutputError: a photo cannot be read, or a file cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise EvaluationError(f"{out} is not empty; name a new folder")
+    parts = {truth.name: split.part_of(truth.name) for truth in truths}
+    if TRAIN not in parts.values():
+        raise EvaluationError(f"{split.test:.0%} for measuring leaves no photo to train on")
+    for truth in truths:
+        if truth.photo is None:
+            raise EvaluationError(f"{truth.name} has labels and no photo; put it beside them")
+    stems = _stems([truth.name for truth in truths])
+    lenses: dict[str, list[bool]] = {}
+    for number, truth in enumerate(truths, 1):
+        part = parts[truth.name]
+        labels = truth.read()
+        lenses.setdefault(part, []).append(labels.lens is not None)
+        _write_photo(truth, labels, out / part, stems[truth.name], split.longest_side)
+        if number % 20 == 0 or number == len(truths):
+            report(f"{number}/{len(truths)} photos")
+    for part, told in lenses.items():
+        _write_description(out / part, all(told))
+    return {part: len(told) for part, told in lenses.items()}
+
+
+def _stems(names: Sequence[str]) -> dict[str, str]:
+    """A file name without suffix for each name; folders become part of it."""
+    stems: dict[str, str] = {}
+    for name in names:
+        stem = name.replace("/", "_")
+        if stem in stems.values():
+            stem += "~" + hashlib.sha256(name.encode()).hexdigest()[:6]
+        stems[name] = stem
+    return stems
+
+
+def _write_photo(truth: Truth, labels: TruthMasks, root: Path, stem: str, side: int) -> None:
+    """Masks, then boxes, then the picture: a scene counts once all of it is there."""
+    assert truth.photo is not None, "write_training_folder has looked"
+    rgb = read_photo(truth.photo).rgb
+    scale = min(1.0, side / max(rgb.shape[:2])) if side else 1.0
+    rows: list[str] = []
+    for index in range(len(labels.boxes)):
+        mask = _shrunk(_instance(labels, index), scale)
+        own = list(_rows(mask))
+        if own:
+            write_image(root / "masks" / f"{stem}_{index}.png", mask)
+        rows += own
+    write_bytes(root / "labels" / f"{stem}.txt", "".join(rows).encode())
+    write_image(root / "images" / f"{stem}.jpg", _shrunk(rgb, scale))
+
+
+def _instance(labels: TruthMasks, index: int) -> Bytes:
+    """Coverage of one pair: uint8 (H, W), or (H, W, 3), red frame and green lens."""
+    whole = labels.pairs[index] if labels.pairs else labels.glasses
+    own = _own_lenses(labels, index)
+    if own is not None:
+        whole = whole | own
+    alone = len(labels.boxes) == 1 and labels.alpha is not None
+    soft: Floats = labels.alpha if alone and labels.alpha is not None else whole.astype(np.float32)
+    coverage = np.asarray(soft * np.float32(255) + np.float32(0.5), np.uint8)
+    if own is None:
+        return coverage
+    nothing = np.zeros_like(coverage)
+    return np.dstack([np.where(own, 0, coverage), np.where(own, coverage, 0), nothing])
+
+
+def _own_lenses(labels: TruthMasks, index: int) -> Bools | None:
+    """The lenses of one pair: those in its box that no other pair covers."""
+    if labels.lens is None:
+        return None
+    x0, y0, x1, y1 = labels.boxes[index].round().astype(int)
+    own = np.zeros_like(labels.lens)
+    own[y0:y1, x0:x1] = labels.lens[y0:y1, x0:x1]
+    for other, pair in enumerate(labels.pairs):
+        if other != index:
+            own &= ~pair
+    return own
+
+
+def _shrunk(array: Bytes, scale: float) -> Bytes:
+    if scale >= 1:
+        return array
+    size = max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
+    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _rows(mask: Bytes) -> Iterator[str]:
+    """YOLO rows of one pair and its lenses, as fractions of the picture; none where it vanished."""
+    total = mask if mask.ndim == 2 else cv2.add(mask[..., 0], mask[..., 1])
+    if total.max() <= 127:
+        return
+    yield _row(_EYEGLASSES, np.asarray(total > 127))
+    if mask.ndim == 2:
+        return
+    count, pieces = cv2.connectedComponents((mask[..., 1] > 127).astype(np.uint8))
+    for piece in range(1, count):
+        lens = np.asarray(pieces == piece)
+        if lens.mean() > _SMALLEST_LENS:
+            yield _row(_LENS, lens)
+
+
+def _row(label: int, mask: Bools) -> str:
+    x0, y0, x1, y1 = box_around(mask)[0] / np.array([*mask.shape[::-1]] * 2)
+    return f"{label} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
+
+
+def _write_description(root: Path, lenses: bool) -> None:
+    names = {_EYEGLASSES: "eyeglasses", **({_LENS: "lens"} if lenses else {})}
+    content = {"train": "images", "val": "images", "names": names}
+    write_bytes(root / "dataset.yaml", yaml.safe_dump(content, sort_keys=False).encode())

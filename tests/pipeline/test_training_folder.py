@@ -1,0 +1,161 @@
+"""Labels of any format become folders that both trainings and the evaluation read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from detector.dataset import read_dataset
+from pipeline.errors import EvaluationError
+from pipeline.evaluation.readers import find_truth
+from pipeline.evaluation.training_folder import Split, write_training_folder
+from pipeline.evaluation.truth import Truth, TruthMasks, box_around
+from pipeline.segmenter.prompting import Truth as Target
+from pipeline.segmenter.samples import list_scenes, read_scene
+from scripts_under_test import script
+from truth_sets import (
+    GLASSES,
+    LAYOUTS,
+    LENS,
+    NAME,
+    PAIRS,
+    SIZE,
+    Layout,
+    assert_same,
+    photo,
+    put,
+    toy_set,
+)
+
+ALL = Split(test=0.0, longest_side=0)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_every_layout_becomes_scenes_of_the_same_pairs(layout: Layout, tmp_path: Path) -> None:
+    truths = find_truth(layout.build(tmp_path / "set", [("plain", False), (NAME, True)]))
+    counts = write_training_folder(truths, tmp_path / "out", ALL, lambda _: None)
+    assert counts == {"train": 2}
+    scene, empty = list_scenes(tmp_path / "out" / "train")
+    assert empty.masks == ()
+    rgb, masks = read_scene(scene)
+    assert rgb.shape == (*SIZE, 3)
+    wanted = PAIRS if layout.boxes else [GLASSES]
+    assert len(masks) == len(wanted)
+    for mask, want in zip(masks, wanted, strict=True):
+        target = Target(mask[..., 0], mask[..., 1])
+        assert_same(target.glasses > 127, want, layout.exact)
+        assert target.parts == layout.lens
+        if layout.lens:
+            assert_same(target.lens > 127, LENS & want, layout.exact)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_detector_gets_boxes_around_pairs_and_lenses(layout: Layout, tmp_path: Path) -> None:
+    truths = find_truth(layout.build(tmp_path / "set", [(NAME, True)]))
+    write_training_folder(truths, tmp_path / "out", ALL, lambda _: None)
+    dataset = read_dataset(tmp_path / "out" / "train")
+    (example,) = dataset.examples
+    assert dataset.labelled == ((0, 1) if layout.lens else (0,))
+    want = np.concatenate([box_around(m) for m in (PAIRS if layout.boxes else [GLASSES])])
+    boxes = example.corners(SIZE)[example.labels == 0]
+    np.testing.assert_allclose(boxes, want, atol=0.01 if layout.exact else 1)
+    assert (example.labels == 1).sum() == (4 if layout.lens else 0)
+
+
+def test_what_is_written_reads_as_the_same_truth(tmp_path: Path) -> None:
+    source = LAYOUTS["coco rle"].build(tmp_path / "set", [(NAME, True)])
+    write_training_folder(find_truth(source), tmp_path / "out", ALL, lambda _: None)
+    before, after = (find_truth(p)[0].read() for p in (source, tmp_path / "out" / "train"))
+    assert (before.glasses == after.glasses).all()
+    assert after.lens is not None
+    assert before.lens is not None
+    assert (before.lens == after.lens).all()
+    np.testing.assert_array_equal(before.boxes, after.boxes)
+
+
+def test_large_photos_and_their_masks_shrink_together(tmp_path: Path) -> None:
+    truths = find_truth(LAYOUTS["pairs"].build(tmp_path / "set", [("a", True)]))
+    write_training_folder(truths, tmp_path / "out", Split(0.0, None, 100), lambda _: None)
+    rgb, (mask,) = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    assert rgb.shape[:2] == mask.shape[:2] == (60, 100)
+    assert abs((mask[..., 0] / 255).sum() * 4 / GLASSES.sum() - 1) < 0.02
+
+
+def test_a_labelled_frame_takes_its_lenses_and_no_others(tmp_path: Path) -> None:
+    frames, lenses = np.zeros((2, 40, 90), bool)
+    one, other = frames.copy(), frames.copy()
+    one[5:30, 5:40], other[5:30, 45:85] = True, True
+    lenses[10:20, 10:30], lenses[10:20, 50:70] = True, True
+    one, other = one & ~lenses, other & ~lenses
+    boxes = np.concatenate([box_around(one), box_around(other)])
+    labels = TruthMasks(one | other | lenses, boxes, lenses, None, (one, other))
+    photo(tmp_path / "a.jpg", (40, 90))
+    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
+    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
+    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    for mask, frame in zip(masks, (one, other), strict=True):
+        columns = frame.any(axis=0)
+        assert ((mask[..., 0] > 127) == frame).all()
+        assert ((mask[..., 1] > 127) == lenses & columns).all()
+
+
+def test_a_share_is_kept_for_measuring_and_more_photos_move_none() -> None:
+    split = Split(test=0.3)
+    names = [f"lot/{i}" for i in range(400)]
+    kept = {n for n in names if split.part_of(n) == "test"}
+    assert 0.22 < len(kept) / len(names) < 0.38
+    assert {Split(0.0).part_of(n) for n in names} == {"train"}
+
+
+def test_photos_of_one_product_stay_together() -> None:
+    split = Split(test=0.5, group=r"^(.*)_img_")
+    for product in range(40):
+        assert len({split.part_of(f"{product}_img_{angle}") for angle in range(5)}) == 1
+    assert len({split.part_of(f"{product}_img_1") for product in range(40)}) == 2
+
+
+def test_names_that_meet_stay_apart(tmp_path: Path) -> None:
+    root = LAYOUTS["pairs"].build(tmp_path / "set", [("a/b", True), ("a_b", True)])
+    write_training_folder(find_truth(root), tmp_path / "out", ALL, lambda _: None)
+    assert len(list_scenes(tmp_path / "out" / "train")) == 2
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [({"test": 1.0}, "under 1"), ({"test": -0.1}, "under 1"), ({"group": "("}, "regular")],
+)
+def test_impossible_splits_are_refused(split: dict[str, object], message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        Split(**split)  # type: ignore[arg-type]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    truths = find_truth(LAYOUTS["pairs"].build(tmp_path / "set", [("a", True)]))
+    put(tmp_path / "out" / "mine.txt", "mine")
+    with pytest.raises(EvaluationError, match="not empty"):
+        write_training_folder(truths, tmp_path / "out", ALL)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_labels_without_a_photo_are_named_before_anything_is_written(tmp_path: Path) -> None:
+    truth = Truth("lot/a", lambda: TruthMasks(GLASSES, box_around(GLASSES)))
+    with pytest.raises(EvaluationError, match="lot/a"):
+        write_training_folder([truth], tmp_path / "out", ALL)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_script_writes_both_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = toy_set(tmp_path / "set", {f"{i:02}": [] for i in range(12)})
+    told = [str(root), str(tmp_path / "out"), "--test", "0.4", "--longest-side", "64"]
+    assert script("prepare_labels").main(told) == 0
+    parts = {p.name: len(list_scenes(p)) for p in (tmp_path / "out").iterdir()}
+    assert sum(parts.values()) == 12
+    assert set(parts) == {"train", "test"}
+    assert yaml.safe_load((tmp_path / "out/train/dataset.yaml").read_text())["names"] == {
+        0: "eyeglasses"
+    }
+    assert script("prepare_labels").main(told) == 2
+    assert "not empty" in capsys.readouterr().err
