@@ -21,6 +21,7 @@ from detector.types import CLASS_NAMES, EYEGLASSES, Detections, Detector, overla
 Truth = tuple[NDArray[np.float32], NDArray[np.int64]]  # boxes xyxy in pixels, labels
 _WIDTHS = {"narrow": (0.0, 0.25), "middle": (0.25, 0.65), "wide": (0.65, 1.01)}
 _ANY_WIDTH = (0.0, 1e5)
+_RIGHT = 0.5  # IoU from which an answer counts
 
 
 def evaluate_detector(
@@ -68,7 +69,7 @@ def evaluate_examples(
     """
     truths, found, sizes = [], [], []
     for example in examples:
-        rgb = _read_rgb(example.image)
+        rgb = read_rgb(example.image)
         sizes.append((rgb.shape[0], rgb.shape[1]))
         truths.append(_truth(example, sizes[-1]))
         found.append(detector.detect(rgb))
@@ -78,7 +79,12 @@ def evaluate_examples(
     return figures
 
 
-def _read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) RGB, as it is stored.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
         raise DatasetError(f"{path}: not a readable picture; remove it from the dataset")
@@ -193,10 +199,10 @@ def at_confidence(
         glasses = boxes[labels == EYEGLASSES]
         sure = detections.only(EYEGLASSES)
         answers = sure.boxes[sure.scores >= confidence]
-        matched = _match(glasses, answers)
-        hits.extend(matched)
+        taken = answered(glasses, answers)
+        hits.extend(index in taken for index in range(len(glasses)))
         widths.extend((glasses[:, 2] - glasses[:, 0]) / size[1])
-        false_finds += len(answers) - sum(matched)
+        false_finds += taken.count(None)
         empty += not len(glasses)
         silent += not len(glasses) and not len(answers)
     return {
@@ -220,11 +226,17 @@ def _share(values: Sequence[bool]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _match(glasses: NDArray[np.float32], answers: NDArray[np.float32]) -> list[bool]:
-    """Which glasses are answered with IoU >= 0.5; answers, best first, each taken once."""
-    matched = [False] * len(glasses)
+def answered(glasses: NDArray[np.float32], answers: NDArray[np.float32]) -> list[int | None]:
+    """The glasses that each answer means, None for a false find.
+
+    Args:
+        glasses, answers: float32 (N, 4) xyxy; answers best first. An answer takes those glasses
+            that it overlaps most, with IoU 0.5 or more, if no answer before it did.
+    """
+    meant: list[int | None] = []
     for answer in answers:
-        overlaps = np.where(matched, 0.0, overlap(answer, glasses))
-        if len(glasses) and overlaps.max() >= 0.5:
-            matched[int(overlaps.argmax())] = True
-    return matched
+        free = np.array([index not in meant for index in range(len(glasses))], np.bool_)
+        overlaps = np.where(free, overlap(answer, glasses), 0.0)
+        best = int(overlaps.argmax()) if len(glasses) else 0
+        meant.append(best if len(glasses) and overlaps[best] >= _RIGHT else None)
+    return meant

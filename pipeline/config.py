@@ -44,7 +44,11 @@ class DetectorConfig(_Section):
     )
     """A look at the whole photo for each, at `size` times this; every second one at its mirror
     image. The answers become one."""
-    confidence: float = Field(0.3, ge=0.0, le=1.0)
+    confidence: float = Field(0.45, ge=0.0, le=1.0)
+    """Boxes of a lower score are not glasses."""
+    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (2.4, 1.6)
+    """Slope and offset that make the network's scores probabilities, as
+    `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
     iou: float = Field(0.6, ge=0.0, le=1.0)
     """Boxes that overlap more than this are one pair."""
     merge: float = Field(0.9, ge=0.0, le=1.0)

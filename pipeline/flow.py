@@ -296,13 +296,17 @@ class _Clock:
 
 
 def _yolo(config: Config) -> Detector:
+    from detector.calibration import Calibrated, Calibration
     from detector.looks import FAINT, several
     from detector.predict import YoloDetector
 
     told = config.detector
-    least = told.confidence if len(told.scales) == 1 else min(FAINT, told.confidence)
+    fit = None if told.calibration is None else Calibration(*told.calibration)
+    confidence = told.confidence if fit is None else fit.score(told.confidence)
+    least = confidence if len(told.scales) == 1 else min(FAINT, confidence)
     network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
-    return several(network, told.size, told.scales, told.confidence)
+    detector = several(network, told.size, told.scales, confidence)
+    return detector if fit is None else Calibrated(detector, fit)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

@@ -15,7 +15,8 @@ from toys import FakeDetector, FakeSegmenter, Toy, draw_toy
 
 
 def make(detector: FakeDetector, segmenter: FakeSegmenter | None = None, *told: str) -> Flow:
-    return Flow(detector, segmenter or FakeSegmenter(), load_config("default", told))
+    config = load_config("default", ["detector.confidence=0.3", *told])
+    return Flow(detector, segmenter or FakeSegmenter(), config)
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> float:
