@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
-"""Train the compact segmenter on rendered scenes.
+"""Train the compact segmenter on rendered scenes, or fine-tune a checkpoint on a folder of yours.
 
     python scripts/make_dataset.py ...                     # the scenes, see its own help
     python scripts/train_segmenter.py --data ROOT --val ROOT --out runs/segmenter --minutes 100
     python scripts/train_segmenter.py ... --resume         # go on after an interruption
+    python scripts/train_segmenter.py --data ROOT --out runs/tuned --minutes 60 \\
+        --config configs/train_sam.yaml --init sam_vit_b_01ec64.pth
 
-Writes OUT/compact.safetensors (float16) with its model card, and
-OUT/checkpoint.pt. `--embed` also copies weights and card to where the package ships them.
+`--init` takes compact weights (`embedded`: those shipped), or the public checkpoints of
+segment-anything (ViT-B, -L, -H) and MobileSAM, of which prompt encoder and mask decoder learn.
+
+Writes OUT/compact.safetensors (float16), or OUT/vit_b.pth, vit_l.pth, vit_h.pth or mobile_sam.pt
+in the layout of the public file for `segmenter.kind` and `segmenter.weights`; beside it its model
+card and OUT/checkpoint.pt. `--embed` also copies compact weights and card to where the package
+ships them.
 """
 
 from __future__ import annotations
@@ -27,7 +34,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
-from pipeline.errors import EyecutError  # noqa: E402
+from pipeline.errors import ConfigError, EyecutError  # noqa: E402
+
+TUNING_RATE = 3e-4  # above it a trained decoder forgets more than it learns
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,12 +46,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="ROOT")
     parser.add_argument("--val", type=Path, nargs="*", default=[], metavar="ROOT")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--init", type=Path, metavar="FILE", help="start from: weights, embedded")
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="start from: compact weights, embedded, or a public checkpoint of "
+        "segment-anything (.pth) or MobileSAM (.pt)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     parser.add_argument("--minutes", type=float, default=100.0, help="whole budget, wall clock")
     parser.add_argument("--config", type=Path, default=Path("configs/train_segmenter.yaml"))
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--embed", action="store_true", help="install the weights when done")
+    parser.add_argument("--embed", action="store_true", help="install compact weights when done")
     return parser.parse_args(arguments)
 
 
@@ -58,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run = training.resume(config, options.minutes, options.out / training.CHECKPOINT)
         else:
             run = training.start(config, options.minutes, options.init)
-        weights = options.out / "compact.safetensors"
+        weights = options.out / run.exported
+        check(run, weights, options)
 
         def card(state: training.Run, digest: str) -> None:
             write_card(weights, describe(state, digest, options))
@@ -72,6 +88,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"train_segmenter: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def check(run: object, weights: Path, options: argparse.Namespace) -> None:
+    """Refuse what would go wrong at the end of a run, and say what looks like an oversight."""
+    from pipeline.segmenter import training
+    from pipeline.segmenter.tunable import FILES
+
+    assert isinstance(run, training.Run)
+    if run.kind not in FILES:
+        return
+    if options.embed:
+        raise ConfigError(f"--embed installs a compact model, not {run.kind}; leave it out")
+    if not options.resume and options.init.resolve() == weights.resolve():
+        raise ConfigError(f"{weights} would be overwritten: give another folder to --out")
+    if run.config.rate > TUNING_RATE:
+        log(
+            f"rate {run.config.rate:g} suits training from scratch; to fine-tune, "
+            "--config configs/train_sam.yaml"
+        )
 
 
 def log(line: str) -> None:
@@ -90,17 +125,13 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
 
     assert isinstance(run, training.Run)
     return {
-        "name": "eyecut compact segmenter",
-        "summary": "Cuts glasses out of a square crop: glasses, frame and lens masks for a box, "
-        "points or a previous mask. Trained on rendered scenes.",
-        "file": "compact.safetensors",
+        **subject(run),
+        "file": run.exported,
         "sha256": digest,
-        "licence": "AGPL-3.0",
         "weights": training.count_weights(run.model),
-        "network": run.model.config.to_dict(),
         "data": {root.name: len(list_scenes(root)) for root in options.data},
         "validation_data": {root.name: len(list_scenes(root)) for root in options.val},
-        "validation": run.best_figures,
+        "validation": {k: v for k, v in run.best_figures.items() if k not in unknown(run)},
         "validation_size": run.config.validate_size,
         "seed": run.config.seed,
         "steps": run.step,
@@ -117,6 +148,39 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
         },
         "device": str(run.device),
         "credits": credits_of(options.data),
+    }
+
+
+def unknown(run: object) -> tuple[str, ...]:
+    """Figures that a model of the whole glasses alone has none of."""
+    from pipeline.segmenter.training import Run
+    from pipeline.segmenter.tunable import FILES
+
+    return ("frame", "lens") if isinstance(run, Run) and run.kind in FILES else ()
+
+
+def subject(run: object) -> dict[str, object]:
+    """What the card says of the model itself."""
+    from pipeline.segmenter import training
+    from pipeline.segmenter.compact import CompactSam
+    from pipeline.segmenter.training_run import count_trained
+
+    assert isinstance(run, training.Run)
+    if isinstance(run.model, CompactSam):
+        return {
+            "name": "eyecut compact segmenter",
+            "summary": "Cuts glasses out of a square crop: glasses, frame and lens masks for a "
+            "box, points or a previous mask. Trained on rendered scenes.",
+            "licence": "AGPL-3.0",
+            "network": run.model.config.to_dict(),
+        }
+    return {
+        "name": f"{run.kind}, fine-tuned for eyewear",
+        "summary": "A public checkpoint whose prompt encoder and mask decoder learned on "
+        "labelled glasses; its image encoder is as published.",
+        "licence": "that of the checkpoint it started from, see 'from'",
+        "network": run.kind,
+        "weights_trained": count_trained(run.model),
     }
 
 

@@ -1,6 +1,7 @@
 """What training asks of the masks: focal and dice losses, and an honest quality.
 
-All take logits (B, 4, S, S) in the order of `decoder.MASK_NAMES` and soft targets in [0, 1].
+All take logits (B, M, S, S) in the order of `decoder.MASK_NAMES` and soft targets in [0, 1]; M
+is 4, or 1 for a model that knows the whole glasses alone.
 """
 
 from __future__ import annotations
@@ -66,17 +67,18 @@ def segmentation_loss(
     shares: LossShares,
     parts: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The whole loss (scalar) and the true IoU (B, 4).
+    """The whole loss (scalar) and the true IoU (B, M).
 
     `planes` is (B, 3, S, S): glasses, frame, lens; `weight` is (B, 1, S, S). Where `parts`, bool
     (B,), is False, nothing is asked of the masks of frame and lenses.
     """
     logits = logits.float()
-    target = planes[:, list(PLANES)]
+    count = logits.shape[1]
+    target = planes[:, list(PLANES[:count])]
     counts = torch.ones_like(quality, dtype=torch.float32)
     if parts is not None:
         counts[:, 2:] = parts.float()[:, None]
-    share = logits.new_tensor(MASK_SHARES) * counts
+    share = logits.new_tensor(MASK_SHARES[:count]) * counts
     focal = focal_loss(logits, target, weight, shares.gamma)
     dice = dice_loss(logits, target, weight)
     iou = true_iou(logits, target)

@@ -57,6 +57,16 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def kind_of_width(width: int) -> str | None:
+    """Which model's image encoder is so wide; None where it is no published one's."""
+    return _WIDTHS.get(width)
+
+
+def new_sam(kind: str) -> Sam:
+    """`kind` with random weights, in evaluation mode."""
+    return sam_model_registry[kind]()
+
+
 def load_sam(kind: str, path: Path, device: torch.device) -> Sam:
     """Build `kind` and load its checkpoint.
 
@@ -67,10 +77,10 @@ def load_sam(kind: str, path: Path, device: torch.device) -> Sam:
     positions = state.get("image_encoder.pos_embed")
     if positions is None or "mask_decoder.mask_tokens.weight" not in state:
         raise WeightsError(f"{path} is not a segment-anything checkpoint")
-    model = sam_model_registry[kind]()
+    model = new_sam(kind)
     expected = model.image_encoder.pos_embed.shape[-1]
     if positions.shape[-1] != expected:
-        found = _WIDTHS.get(positions.shape[-1], f"of width {positions.shape[-1]}")
+        found = kind_of_width(positions.shape[-1]) or f"of width {positions.shape[-1]}"
         raise WeightsError(f"{path} is {found}, not {kind}: set segmenter.kind to fit")
     try:
         model.load_state_dict(state)

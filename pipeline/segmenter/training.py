@@ -1,4 +1,4 @@
-"""Trains the compact segmenter on rendered scenes.
+"""Trains the segmenter: the compact one, or the decoder of a public checkpoint.
 
 The run is bounded by wall clock: rate and checkpoints follow the minutes that were given, and
 a resumed run goes on where the budget stood.
@@ -7,113 +7,38 @@ a resumed run goes on where the budget stood.
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.errors import ValidationError, WeightsError
-from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.encoder import CompactConfig
+from pipeline.errors import ValidationError
+from pipeline.segmenter.checkpoints import CHECKPOINT, resume, save_checkpoint
 from pipeline.segmenter.loader import Batch, batches
 from pipeline.segmenter.losses import LossShares, segmentation_loss
 from pipeline.segmenter.samples import Scene, list_scenes
 from pipeline.segmenter.train_config import TrainConfig
+from pipeline.segmenter.training_run import (
+    Run,
+    Trainable,
+    choose_device,
+    count_trained,
+    count_weights,
+    half_precision,
+    make_optimizer,
+    save_weights,
+    seed_all,
+    start,
+)
 from pipeline.segmenter.validation import Figures, validate
-from pipeline.segmenter.weights_io import EMBEDDED, load_compact, save_compact, sha256_of
 
 PRIOR_LIMIT = 8.0  # mask inputs are logits within this
-CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass(slots=True)
-class Run:
-    """Everything that a checkpoint keeps, and what the loop needs around it."""
-
-    config: TrainConfig
-    minutes: float
-    model: CompactSam
-    average: CompactSam
-    optimizer: torch.optim.Optimizer
-    device: torch.device
-    step: int = 0
-    crops: int = 0
-    elapsed: float = 0.0
-    best: float = -1.0
-    best_figures: dict[str, float] = field(default_factory=dict)
-    origin: str = "random weights"
-    """What the run started from: a file's name and the start of its SHA-256."""
-
-    @property
-    def progress(self) -> float:
-        """Share of the time budget that is spent, in [0, 1]."""
-        return min(self.elapsed / (60 * self.minutes), 1.0)
-
-
-def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
-    """A fresh run, from random weights or from a weights file (`embedded`: those shipped)."""
-    seed_all(config.seed)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    device = choose_device(config.device)
-    if init is not None:
-        model = load_compact(init)
-    else:
-        model = CompactSam(CompactConfig.from_dict(config.network.model_dump()))
-    model = model.to(device).to(memory_format=torch.channels_last)
-    average = deepcopy(model).eval().requires_grad_(False)
-    run = Run(config, minutes, model, average, make_optimizer(model, config), device)
-    if init is not None:
-        file = EMBEDDED if str(init) == "embedded" else init
-        run.origin = f"{file.name}, SHA-256 {sha256_of(file)[:12]}"
-    return run
-
-
-def seed_all(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU where there is one, else the processor."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
-def half_precision(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: asked for, or the processor has instructions for it."""
-    if config.precision != "auto":
-        return config.precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    except AttributeError:
-        return False
-
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, ICLR 2019); norms, biases and embeddings do not decay."""
-    decay: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    for name, p in model.named_parameters():
-        (decay if p.ndim > 1 and "embed" not in name and "token" not in name else plain).append(p)
-    groups = [
-        {"params": decay, "weight_decay": config.decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
 
 
 def rate_at(config: TrainConfig, step: int, progress: float) -> float:
@@ -131,14 +56,17 @@ def train(
     log: Callable[[str], None] = print,
     on_best: Callable[[Run, str], None] | None = None,
 ) -> Run:
-    """Train until the budget is spent; writes `compact.safetensors` and `checkpoint.pt`.
+    """Train until the budget is spent; writes `run.exported` (`compact.safetensors`, or as
+    `tunable.FILES` has it) and `checkpoint.pt`.
 
     The exported weights are the moving average's: the last, or the best that validation saw.
     """
     out.mkdir(parents=True, exist_ok=True)
     held_out = [scene for root in val for scene in list_scenes(root) if scene.masks]
     autocast = half_precision(run.config, run.device)
-    log(f"device {run.device}, bfloat16 {autocast}, {count_weights(run.model):,} weights")
+    trained, weights = count_trained(run.model), count_weights(run.model)
+    frozen = f", {weights - trained:,} of them frozen" if trained < weights else ""
+    log(f"device {run.device}, bfloat16 {autocast}, {weights:,} weights{frozen}")
     saved = validated = run.elapsed
     last, done = time.monotonic(), False
     window = Window()
@@ -205,7 +133,7 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
 
 
 def batch_loss(
-    model: CompactSam, batch: Batch, shares: LossShares, twice: bool
+    model: Trainable, batch: Batch, shares: LossShares, twice: bool
 ) -> tuple[Tensor, Tensor]:
     """Loss of one batch; `twice` asks again with the first answer as mask input and a point
     where it was wrong, as SAM is trained."""
@@ -247,6 +175,8 @@ def update_average(run: Run) -> None:
     for mean, value in zip(
         run.average.state_dict().values(), run.model.state_dict().values(), strict=True
     ):
+        if mean.data_ptr() == value.data_ptr():
+            continue  # frozen, and shared
         if mean.dtype.is_floating_point:
             mean.lerp_(value, 1 - keep)
         else:
@@ -269,67 +199,9 @@ def export_if_best(
     if held_out and figures.iou <= run.best and not last:
         return
     run.best, run.best_figures = figures.iou, figures.to_dict()
-    digest = save_compact(run.average, out / "compact.safetensors")
+    digest = save_weights(run.average, out / run.exported)
     if on_best is not None:
         on_best(run, digest)
-
-
-def save_checkpoint(run: Run, path: Path) -> None:
-    """Write plain tensors and numbers, whole or not at all."""
-    state = {
-        "model": run.model.state_dict(),
-        "average": run.average.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "network": run.model.config.to_dict(),
-        "config": run.config.model_dump(mode="json"),
-        "numbers": {
-            "step": run.step,
-            "crops": run.crops,
-            "elapsed": run.elapsed,
-            "best": run.best,
-        },
-        "best_figures": run.best_figures,
-        "origin": run.origin,
-        "torch_rng": torch.get_rng_state(),
-    }
-    part = path.with_name(path.name + ".part")
-    torch.save(state, part)
-    os.replace(part, path)
-
-
-def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
-    """Continue from a checkpoint with the given configuration and total budget.
-
-    Raises:
-        WeightsError: the checkpoint is missing or not one of this script's.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        network = CompactConfig.from_dict(state["network"])
-    except FileNotFoundError as error:
-        raise WeightsError(f"nothing to resume: {path} not found") from error
-    except Exception as error:
-        raise WeightsError(f"{path} is not a checkpoint of this script: {error}") from error
-    run = start(
-        config.model_copy(
-            update={"network": type(config.network).model_validate(network.to_dict())}
-        ),
-        minutes,
-        None,
-    )
-    run.model.load_state_dict(state["model"])
-    run.average.load_state_dict(state["average"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    for name, value in state["numbers"].items():
-        setattr(run, name, value)
-    run.best_figures = state["best_figures"]
-    run.origin = state.get("origin", "unknown: the checkpoint does not say")
-    torch.set_rng_state(state["torch_rng"])
-    return run
-
-
-def count_weights(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
 
 
 @dataclass(slots=True)
@@ -354,3 +226,18 @@ class Window:
             f"loss {mean['loss']:.4f} iou {mean['iou']:.3f} norm {mean['norm']:.2f} "
             f"rate {rate:.2e} {speed:.1f} crops/s"
         )
+
+
+__all__ = [
+    "CHECKPOINT",
+    "Run",
+    "choose_device",
+    "count_weights",
+    "half_precision",
+    "make_optimizer",
+    "resume",
+    "save_checkpoint",
+    "seed_all",
+    "start",
+    "train",
+]

@@ -49,8 +49,13 @@ def load_mobile_sam(path: Path) -> torch.nn.Module:
     state = read_state(path)
     if "image_encoder.patch_embed.seq.0.c.weight" not in state:
         raise WeightsError(f"{path} is not a MobileSAM checkpoint")
+    return _filled(new_mobile_sam(), state, path)
+
+
+def new_mobile_sam() -> torch.nn.Module:
+    """MobileSAM with random weights, in evaluation mode."""
     build: Callable[[], torch.nn.Module] = sam_builders.build_mobile_sam
-    return _filled(build(), state, path)
+    return build()
 
 
 def load_sam2(path: Path) -> torch.nn.Module:

@@ -1,4 +1,4 @@
-"""How good a compact segmenter is on held-out scenes, prompted with the truth's own boxes."""
+"""How good a segmenter in training is on held-out scenes, prompted with the truth's own boxes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage
-from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.crop import Window, extract, window_around
 from pipeline.segmenter.prompting import Truth, jitter_box
 from pipeline.segmenter.samples import Scene, read_scene
 from pipeline.segmenter.train_config import TrainConfig
+from pipeline.segmenter.training_run import Trainable
 
 Bools = NDArray[np.bool_]
 
@@ -24,7 +24,8 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Means over the held-out pairs, each in [0, 1]: IoU of the glasses, mean of its worst
-    tenth, IoU of frame and lenses, recall of thin parts, error of the predicted quality."""
+    tenth, IoU of frame and lenses (0 where labels or model do not tell them apart), recall of
+    thin parts, error of the predicted quality."""
 
     iou: float
     worst_decile: float
@@ -46,7 +47,7 @@ class Figures:
         return " ".join(f"{k} {v:g}" for k, v in self.to_dict().items())
 
 
-def validate(model: CompactSam, scenes: Sequence[Scene], config: TrainConfig) -> Figures:
+def validate(model: Trainable, scenes: Sequence[Scene], config: TrainConfig) -> Figures:
     """Prompt for each instance (the first `validate_count`, spread evenly) with a slightly
     moved box, at `validate_size`."""
     pairs = [(s, i) for s in scenes for i in range(len(s.masks))]
@@ -72,7 +73,7 @@ def validate(model: CompactSam, scenes: Sequence[Scene], config: TrainConfig) ->
 
 @torch.inference_mode()
 def _one(
-    model: CompactSam, scene: Scene, instance: int, size: int, seed: int
+    model: Trainable, scene: Scene, instance: int, size: int, seed: int
 ) -> tuple[float, ...] | None:
     rgb, masks = read_scene(scene)
     truth = Truth(masks[instance][..., 0], masks[instance][..., 1])
@@ -90,10 +91,11 @@ def _one(
     on = (logits[0].float() > 0).cpu().numpy()
     planes = [_fit(p, window, size) for p in (truth.glasses, truth.frame, truth.lens)]
     iou = _iou(on[0], planes[0])
+    parts = truth.parts and len(on) > 2
     found = (
         iou,
-        _iou(on[2], planes[1]) if truth.parts else float("nan"),
-        _iou(on[3], planes[2]) if truth.parts else float("nan"),
+        _iou(on[2], planes[1]) if parts else float("nan"),
+        _iou(on[3], planes[2]) if parts else float("nan"),
         _thin_recall(planes[0], on[0]),
         abs(float(quality[0, 0]) - iou),
     )
