@@ -2,10 +2,11 @@
 
     python scripts/evaluate_models.py DATA [--config FILE] [--set KEY=VALUE ...] [--json FILE]
 
-DATA is what scripts/make_dataset.py writes. Detector: average precision down to a confidence of
-0.01; recall, false finds and silence on empty scenes at the configured one. Segmenter: IoU of the
-glasses, asked with the truth's own boxes. Together: what `eyecut run` cuts out of each scene,
-against all glasses in it; a scene without glasses counts as silent where nothing is cut out.
+DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too; recall,
+false finds and silence on empty scenes at the configured confidence. Segmenter: IoU of the glasses,
+asked with the truth's own boxes, and Spearman's correlation of the IoU that it expects with the
+true one. Together: what `eyecut run` cuts out of each scene, against all glasses in it; a scene
+without glasses counts as silent where nothing is cut out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.flow import Flow
     from pipeline.segmenter.samples import Scene
 
+FAINT = 0.0001  # as probability; some hundredths of the network's own score
 LEAST_PIXELS = 30  # pairs of which less is seen have no IoU worth the name
 
 
@@ -66,11 +68,13 @@ def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> di
 
 def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     """The segmenter with the truth's boxes, and the whole flow."""
+    from pipeline.evaluation.statistics import rank_correlation
     from pipeline.evaluation.truth import box_around
     from pipeline.segmenter.samples import read_scene
     from pipeline.types import Photo, Prompt
 
     asked: list[float] = []
+    guessed: list[float] = []
     cut: list[float] = []
     silent: list[bool] = []
     for scene in scenes:
@@ -80,8 +84,9 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         truths = [truth for truth in truths if truth.sum() >= LEAST_PIXELS]
         if truths:
             prompts = [Prompt(box=box_around(truth)[0]) for truth in truths]
-            found = flow.segmenter.segment(photo, prompts).masks
-            asked += [iou(one, truth) for one, truth in zip(found, truths, strict=True)]
+            found = flow.segmenter.segment(photo, prompts)
+            asked += [iou(one, truth) for one, truth in zip(found.masks, truths, strict=True)]
+            guessed += found.quality.tolist()
         matte = flow.cut(photo).matte
         if masks:
             nothing = np.zeros(photo.size, np.bool_)
@@ -89,7 +94,9 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
             cut.append(iou(answer, np.any(truths, axis=0) if truths else nothing))
         else:
             silent.append(matte is None)
-    return {"segmenter": summary(asked), "together": {**summary(cut), "silent": share(silent)}}
+    rank = rank_correlation(guessed, asked)
+    segmenter = {**summary(asked), "quality_rank": rank}
+    return {"segmenter": segmenter, "together": {**summary(cut), "silent": share(silent)}}
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -124,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         config = load_config(options.config, options.set)
-        faint = load_config(options.config, [*options.set, "detector.confidence=0.01"])
+        faint = load_config(options.config, [*options.set, f"detector.confidence={FAINT}"])
         figures = evaluate(options.data, config, faint, options.count)
     except (EyecutError, DetectorError) as error:
         print(f"error: {error}", file=sys.stderr)
