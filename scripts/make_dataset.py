@@ -26,6 +26,8 @@ from synthetic.dataset import SPLIT_SEEDS  # noqa: E402
 from synthetic.errors import SyntheticError  # noqa: E402
 from synthetic.production import Order, produce  # noqa: E402
 
+SOURCES = {"glasses": Order.source, "goggles": "synthetic.studio:open_studio"}
+
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -35,6 +37,12 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, required=True, help="number of scenes")
     parser.add_argument("--seed", type=int, default=0, help="first seed within the part")
     parser.add_argument("--split", choices=sorted(SPLIT_SEEDS), default="train")
+    parser.add_argument(
+        "--kind",
+        choices=sorted(SOURCES),
+        default="glasses",
+        help="goggles: one studio's safety goggles on striped cloth, to try fine-tuning on",
+    )
     parser.add_argument("--size", type=int, default=768, help="side of a square picture, pixels")
     parser.add_argument("--hdri", type=Path, help="folder of environment maps (.hdr)")
     parser.add_argument("--textures", type=Path, help="folder of tileable textures")
@@ -62,6 +70,7 @@ def main() -> int:
             cutouts=given.cutouts,
             workers=given.workers,
             minutes=given.minutes,
+            source=SOURCES[given.kind],
         )
         for files in (order.assets.hdri_files, order.assets.texture_files):
             files()  # a wrong folder is told before anything starts

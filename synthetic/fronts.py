@@ -13,12 +13,12 @@ from synthetic.spec import Spec
 Points = npt.NDArray[np.float64]
 
 
-def wrap(spec: Spec, part: m.Mesh) -> m.Mesh:
-    """Bend the front backwards towards the temples (face form)."""
+def wrap(radius: float, part: m.Mesh) -> m.Mesh:
+    """Bend the front backwards towards the temples (face form); radius in mm."""
     positions = part.positions.copy()
-    positions[:, 2] -= positions[:, 0] ** 2 / (2 * spec.wrap_radius)
+    positions[:, 2] -= positions[:, 0] ** 2 / (2 * radius)
     normals = part.normals.copy()
-    normals[:, 0] += normals[:, 2] * positions[:, 0] / spec.wrap_radius
+    normals[:, 0] += normals[:, 2] * positions[:, 0] / radius
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
     return m.Mesh(positions, normals, part.uvs, part.triangles, positions.copy())
 

@@ -6,6 +6,8 @@ stands at z = 0 and open temples run towards -z.
 
 from __future__ import annotations
 
+from functools import partial
+
 from synthetic import mesh as m
 from synthetic.fronts import bridge, end_piece, eye, hinge_point, wrap
 from synthetic.parts import Part
@@ -21,12 +23,13 @@ def build(spec: Spec) -> list[Part]:
     half = eye(spec)
     hinge = hinge_point(spec, centre)
     half += end_piece(spec, centre, hinge)
+    bent = partial(wrap, spec.wrap_radius)
     parts: list[Part] = []
     for side, fold in ((1.0, spec.fold[0]), (-1.0, spec.fold[1])):
         place = m.translation([centre, 0, 0])
-        local = [Part(wrap(spec, p.mesh.transformed(place)), p.slot, p.is_lens) for p in half]
+        local = [Part(bent(p.mesh.transformed(place)), p.slot, p.is_lens) for p in half]
         order = 0.0 if side > 0 else 1.0
-        local += temple(spec, hinge, fold, order)
+        local += temple(spec.temple, hinge, spec.tilt, fold, order)
         if side < 0:
             local = [
                 Part(
@@ -37,5 +40,5 @@ def build(spec: Spec) -> list[Part]:
                 for p in local
             ]
         parts += local
-    parts += [Part(wrap(spec, p.mesh), p.slot) for p in bridge(spec, centre)]
+    parts += [Part(bent(p.mesh), p.slot) for p in bridge(spec, centre)]
     return sorted(parts, key=lambda part: part.is_lens)

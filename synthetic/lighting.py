@@ -39,6 +39,7 @@ _UP = harmonics([0.0, 1.0, 0.0])
 _KINDS = {
     "white": ("tent", "softboxes", "ring"),
     "turntable": ("tent", "softboxes", "ring", "window"),
+    "cloth": ("softboxes",),
     "dark": ("softboxes", "hard_lamp", "dark_room", "window"),
 }
 """Lights that a set is photographed under; sets that are not named take any."""

@@ -16,7 +16,7 @@ def rest(rng: Rng, parts: list[glasses.Part], kind: str) -> npt.NDArray[np.float
     """A pose in which the pair lies still on y = 0 (a facet of its hull under its centre)."""
     points = np.concatenate([p.mesh.positions[::5] for p in parts]).astype(np.float64)
     upright = rng.random() < {"turntable": 0.95, "white": 0.85, "flat": 0.4}.get(kind, 0.75)
-    if rng.random() < (0.25 if kind == "white" else 0.06):
+    if rng.random() < {"white": 0.25, "cloth": 0.0}.get(kind, 0.06):
         # Hung or held by a hidden stand, as fronts in catalogues are.
         tilt = m.rotation([1, 0, 0], rng.normal(0, 0.06)) @ m.rotation(
             [0, 0, 1], rng.normal(0, 0.03)

@@ -17,7 +17,7 @@ from synthetic.camera import Camera
 from synthetic.develop import develop, metered, paper_white, white_balance
 from synthetic.errors import RendererUnavailable
 from synthetic.sample import Array8, Sample
-from synthetic.scene import Item, Scene, sample_scene
+from synthetic.scene import Item, Sampler, Scene, sample_scene
 from synthetic.uniforms import padding, set_material, set_matrix, set_uniform
 
 Floats = npt.NDArray[np.float32]
@@ -57,10 +57,11 @@ class _Draw:
 class Renderer:
     """Draws scenes from seeds. One OpenGL context; make one for each process.
 
-    Raises RendererUnavailable where no driver renders without a screen.
+    sampler: what a seed shows. Raises RendererUnavailable where no driver renders without a screen.
     """
 
-    def __init__(self, assets: Assets | None = None) -> None:
+    def __init__(self, assets: Assets | None = None, sampler: Sampler = sample_scene) -> None:
+        self._sampler = sampler
         self.assets = assets or Assets()
         try:
             self._ctx = moderngl.create_context(standalone=True, require=330, **_BACKEND)
@@ -107,7 +108,7 @@ class Renderer:
         how many. Both default to what the seed draws. cutout: False saves a fifth of the time and
         leaves `Sample.cutout` transparent.
         """
-        scene = sample_scene(seed, self.assets, size, with_glasses=glasses, pairs=pairs)
+        scene = self._sampler(seed, self.assets, size, with_glasses=glasses, pairs=pairs)
         return self.draw(scene, cutout=cutout)
 
     def draw(self, scene: Scene, *, cutout: bool = True) -> Sample:

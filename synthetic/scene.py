@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,7 @@ from synthetic.props import Thing
 
 Rng = np.random.Generator
 Floats = npt.NDArray[np.float32]
+Dressed = tuple[list[glasses.Part], Outfit]
 SETS = ("paper", "table", "turntable", "flat", "clutter", "white", "dark")
 SET_SHARES = (0.28, 0.12, 0.19, 0.11, 0.1, 0.13, 0.07)
 
@@ -58,6 +62,20 @@ class Scene:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+class Sampler(Protocol):
+    """What draws the scene of a seed: `sample_scene`, or the one of a particular studio."""
+
+    def __call__(
+        self,
+        seed: int,
+        assets: Assets,
+        size: tuple[int, int],
+        *,
+        with_glasses: bool | None = ...,
+        pairs: int | None = ...,
+    ) -> Scene: ...
+
+
 def sample_scene(
     seed: int,
     assets: Assets,
@@ -77,14 +95,14 @@ def sample_scene(
     extra = int(rng.choice([1, 2, 3], p=[0.88, 0.09, 0.03]))
     count = 0 if not wanted else (pairs or extra)
     light = sample_light(rng, assets, kind)
-    pieces, tags = _pairs(rng, assets, count, kind)
-    footprint = _footprint(pieces)
+    pieces, tags = place_pairs(rng, partial(_pair, assets), count, kind)
+    footprint = reach_of(pieces)
     elevation, azimuth = _viewpoint(rng, kind)
     things, below, reflection = _set(rng, assets, kind, azimuth, footprint, count == 0)
     items = [Item(t.mesh, t.material, surface=t.surface) for t in things] + pieces
     subject = _subject(rng, pieces, things)
     camera = aim(rng, subject, azimuth, elevation, size, tight=count > 0)
-    items = [item for item in items if item.pair < 1 or _seen(camera, items, item.pair)]
+    items = [item for item in items if item.pair < 1 or is_seen(camera, items, item.pair)]
     gain = {"white": rng.uniform(0.95, 1.2), "turntable": rng.uniform(0.9, 1.25)}.get(
         kind, rng.uniform(0.55, 1.3)
     )
@@ -104,13 +122,15 @@ def sample_scene(
     )
 
 
-def _pairs(rng: Rng, assets: Assets, count: int, kind: str) -> tuple[list[Item], dict[str, str]]:
+def place_pairs(
+    rng: Rng, draw: Callable[[Rng], Dressed], count: int, kind: str
+) -> tuple[list[Item], dict[str, str]]:
     """`count` pairs resting on the set, side by side, and the first one's tags."""
     items: list[Item] = []
     tags: dict[str, str] = {}
     placed: list[tuple[npt.NDArray[np.float64], float]] = []
     for index in range(count):
-        parts, outfit = _pair(rng, assets)
+        parts, outfit = draw(rng)
         heading = 0.0 if index == 0 else float(rng.uniform(0, 2 * np.pi))
         pose = m.rotation([0, 1, 0], heading) @ rest(rng, parts, kind)
         posed = [p.mesh.transformed(pose) for p in parts]
@@ -129,7 +149,7 @@ def _pairs(rng: Rng, assets: Assets, count: int, kind: str) -> tuple[list[Item],
     return items, tags
 
 
-def _pair(rng: Rng, assets: Assets) -> tuple[list[glasses.Part], Outfit]:
+def _pair(assets: Assets, rng: Rng) -> Dressed:
     """One pair and what it wears: parametric, or now and then a model of the user's."""
     if assets.models is not None and rng.random() < MODEL_SHARE:
         return sample_model(rng, assets.model_files())
@@ -170,7 +190,8 @@ def _temple_print(rng: Rng) -> npt.NDArray[np.uint8] | None:
     return textures.temple_texture(rng) if rng.random() < 0.12 else None
 
 
-def _footprint(pieces: list[Item]) -> float:
+def reach_of(pieces: list[Item]) -> float:
+    """How far from the origin pieces reach on the set, in mm; a little where there are none."""
     if not pieces:
         return 20.0
     return max(float(np.linalg.norm(i.mesh.positions[:, [0, 2]], axis=1).max()) for i in pieces)
@@ -262,7 +283,7 @@ def _paper(rng: Rng, assets: Assets, kind: str) -> Material:
     return Material(base, roughness=rough, texture=sheet, texture_scale=scale, texture_turn=turn)
 
 
-def _seen(camera: Camera, items: list[Item], pair: int) -> bool:
+def is_seen(camera: Camera, items: list[Item], pair: int) -> bool:
     """Whether enough of a pair is in the picture to photograph it on purpose."""
     points = np.concatenate([i.mesh.positions for i in items if i.pair == pair])
     return camera.share_in_view(points.astype(np.float64)) >= SEEN_SHARE

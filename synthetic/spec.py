@@ -93,7 +93,7 @@ def sample_spec(rng: np.random.Generator, fold: str | None = None) -> Spec:
         wrap_radius=float(rng.choice([between(90, 180), between(180, 600)], p=[0.3, 0.7])),
         lens_radius=between(85, 260),
         temple=_sample_temple(build, rng),
-        fold=_sample_fold(rng, fold),
+        fold=sample_fold(rng, fold),
         tilt=(between(-0.06, 0.14), between(-0.02, 0.02)),
     )
 
@@ -144,7 +144,8 @@ def _sample_temple(build: str, rng: np.random.Generator) -> Temple:
     )
 
 
-def _sample_fold(rng: np.random.Generator, fold: str | None) -> tuple[float, float]:
+def sample_fold(rng: np.random.Generator, fold: str | None) -> tuple[float, float]:
+    """How far the two temples are folded, in radians; `fold` as in `sample_spec`."""
     state = fold or str(rng.choice(["open", "half", "folded", "crossed"], p=[0.62, 0.1, 0.2, 0.08]))
     match state:
         case "open":

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from synthetic import mesh as m
 from synthetic.parts import Part
-from synthetic.spec import Spec, Temple
+from synthetic.spec import Temple
 
 Points = npt.NDArray[np.float64]
 
@@ -27,16 +27,18 @@ def _temple_path(temple: Temple) -> Points:
     return np.column_stack([x, y, z])
 
 
-def temple(spec: Spec, hinge: Points, fold: float, order: float) -> list[Part]:
+def temple(
+    arm: Temple, hinge: Points, tilt: tuple[float, float], fold: float, order: float
+) -> list[Part]:
     """One temple at its hinge, (3,) mm, turned inwards by `fold` radians.
 
+    tilt: how far both temples lean down, and how far apart they lean, in radians.
     order: 0 for the one that folds first, 1 for the one that comes to lie behind it.
     """
-    arm = spec.temple
     shift = (
         order * np.sin(np.clip(fold, 0, np.pi / 2)) * (max(arm.thickness, arm.tip_thickness) + 1)
     )
-    lean = spec.tilt[0] + spec.tilt[1] * (1 if order else -1)
+    lean = tilt[0] + tilt[1] * (1 if order else -1)
     place = (
         m.translation(hinge - [0, 0, shift])
         @ m.rotation([0, 1, 0], fold)
