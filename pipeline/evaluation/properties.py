@@ -63,8 +63,8 @@ def measure_photo(rgb: Bytes, glasses: Bools) -> dict[str, float]:
     return {
         "brightness": brightness,
         "contrast": contrast,
-        "blur": _blur(grey),
-        "noise": _noise(grey),
+        "blur": edge_spread(grey),
+        "noise": grain(grey),
         "scale": max(width, height) / max(glasses.shape),
         "roll": _roll(mask),
     }
@@ -86,7 +86,7 @@ def _colours(rgb: Bytes, mask: Bools, diagonal: float) -> tuple[float, float]:
     return float(second[0]), float(np.linalg.norm(first - second))
 
 
-def _blur(grey: Floats) -> float:
+def edge_spread(grey: Floats) -> float:
     """Sigma in pixels of the edge spread of the sharpest edges.
 
     A step of height A that is blurred by a Gaussian rises at most by A / (sigma sqrt(2 pi)) a
@@ -99,13 +99,13 @@ def _blur(grey: Floats) -> float:
     return float(high - low) / (max(steepest, 1e-3) * math.sqrt(2 * math.pi))
 
 
-def _noise(grey: Floats) -> float:
+def grain(grey: Floats) -> float:
     """Standard deviation of the grain, by second differences, which leave edges out (Immerkaer,
     "Fast Noise Variance Estimation", CVIU 1996), and their median, which leaves texture out."""
     if min(grey.shape) < 3:
         return 0.0
-    grain = cv2.filter2D(grey, cv2.CV_32F, _SECOND_DIFFERENCES)[1:-1, 1:-1]
-    return float(np.median(np.abs(grain))) / (6 * _NORMAL_MEDIAN)
+    differences = cv2.filter2D(grey, cv2.CV_32F, _SECOND_DIFFERENCES)[1:-1, 1:-1]
+    return float(np.median(np.abs(differences))) / (6 * _NORMAL_MEDIAN)
 
 
 def _roll(mask: Bools) -> float:
