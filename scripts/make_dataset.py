@@ -26,7 +26,11 @@ from synthetic.dataset import SPLIT_SEEDS  # noqa: E402
 from synthetic.errors import SyntheticError  # noqa: E402
 from synthetic.production import Order, produce  # noqa: E402
 
-SOURCES = {"glasses": Order.source, "goggles": "synthetic.studio:open_studio"}
+SOURCES = {
+    "glasses": Order.source,
+    "worn": "synthetic.portrait:open_portraits",
+    "goggles": "synthetic.studio:open_studio",
+}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,7 +45,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--kind",
         choices=sorted(SOURCES),
         default="glasses",
-        help="goggles: one studio's safety goggles on striped cloth, to try fine-tuning on",
+        help="worn: people who wear them; goggles: one studio's safety goggles on striped cloth, "
+        "to try fine-tuning on",
     )
     parser.add_argument("--size", type=int, default=768, help="side of a square picture, pixels")
     parser.add_argument("--hdri", type=Path, help="folder of environment maps (.hdr)")
