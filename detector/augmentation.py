@@ -76,6 +76,8 @@ def _lighting(config: AugmentationConfig) -> list[Any]:
                 A.RandomGamma(gamma_limit=(60, 160), p=1),
                 A.RandomToneCurve(scale=0.2, p=1),
                 A.CLAHE(clip_limit=(1, 3), p=1),
+                # Renders are duller than photos, see datasets/failures.md.
+                A.AutoContrast(cutoff=0.5, p=1),
             ],
             p=config.lighting,
         ),
