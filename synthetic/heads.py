@@ -23,7 +23,8 @@ Rng = np.random.Generator
 Points = npt.NDArray[np.float64]
 _ROWS, _COLUMNS = 90, 120
 _TEXTURE = 512
-_FACE = 120.0  # half the side of the face's texture in mm
+_FACE = 120.0  # half the side of the face's texture in mm ...
+_LOW = 25.0  # ... whose middle is so far below the eyes
 Tone = tuple[float, float, float]
 """Hue, saturation and brightness as displayed."""
 _SKIN: tuple[Tone, ...] = (
@@ -80,7 +81,7 @@ def build_head(rng: Rng, assets: Assets, head: Head) -> list[Thing]:
     rough = float(rng.uniform(0.35, 0.6))
     face = Material(skin, roughness=rough, texture=_paint_face(rng, head, tone, tress))
     plain = Material(skin, roughness=rough)
-    things = [Thing(_skull(head, 0.0), face), *_ears(head, plain), *_bust(rng, assets, head, plain)]
+    things = [Thing(_skull(head), face), *_ears(head, plain), *_bust(rng, assets, head, plain)]
     if head.hair:
         things += _hair(rng, head, tress)
     return things
@@ -113,27 +114,29 @@ def _surface(head: Head, swell: float) -> tuple[Points, Points]:
     return points + [0.0, -12.0, -head.depth / 2 - 13.0], unit
 
 
-def _skull(head: Head, swell: float) -> m.Mesh:
+def _skull(head: Head) -> m.Mesh:
     """Skull with brows, eye sockets, nose, lips and chin, textured from the front."""
-    points, _ = _surface(head, swell)
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    front = z > -70
-    up = (y + 4) / head.nose
-    for side in (-1, 1):
-        away = ((x - side * head.eyes / 2) / 15) ** 2 + ((y + 1) / 10) ** 2
-        z = z - 8 * np.exp(-away) * front
-    z = z + 4 * np.exp(-((y - 17) ** 2) / 60 - (x / 55) ** 2) * front
-    ridge = np.where(y < -4, np.clip((-4 - y) / 34, 0, 1) * (y > -46), 0.15 * np.exp(-(up**2)))
-    fall = np.exp(-(np.clip(-46 - y, 0, 99) ** 2) / 20)
-    body = np.where(y < -46, fall, ridge)
-    z = z + head.nose * body * np.exp(-((x / (7 + 6 * body)) ** 2)) * front
-    z = z + 5 * np.exp(-(((y + 72) / 9) ** 2) - (x / 22) ** 2) * front
-    z = z + 7 * np.exp(-(((y + 105) / 13) ** 2) - (x / 20) ** 2) * front
-    points = np.stack([x, y, z], axis=-1)
+    points, _ = _surface(head, 0.0)
+    x, y = points[..., 0], points[..., 1]
+    depth = 4 * np.exp(-((y - 17) ** 2) / 60 - (x / 55) ** 2)  # brows
+    for eye in (-head.eyes / 2, head.eyes / 2):
+        depth -= 8 * np.exp(-(((x - eye) / 15) ** 2) - ((y + 1) / 10) ** 2)
+    depth += 5 * np.exp(-(((y + 72) / 9) ** 2) - (x / 22) ** 2)  # lips
+    depth += 7 * np.exp(-(((y + 105) / 13) ** 2) - (x / 20) ** 2)  # chin
+    depth += _nose(head, x, y)
+    points[..., 2] += depth * (points[..., 2] > -70)
     shape = m.grid(points, closed_columns=True)
-    uvs = np.stack([0.5 + x / (2 * _FACE), 0.5 - (y + 25) / (2 * _FACE)], axis=-1)
+    uvs = np.stack([0.5 + x / (2 * _FACE), 0.5 - (y + _LOW) / (2 * _FACE)], axis=-1)
     uvs = np.clip(uvs, 0.002, 0.998).reshape(-1, 2)
     return m.mesh(shape.positions, shape.normals, uvs, shape.triangles)
+
+
+def _nose(head: Head, x: Points, y: Points) -> Points:
+    """How far the nose stands out: from between the eyes down to its tip, then quickly back."""
+    root = 0.15 * np.exp(-(((y + 4) / head.nose) ** 2))
+    back = np.where(y < -4, np.clip((-4 - y) / 34, 0, 1) * (y > -46), root)
+    profile = np.where(y < -46, np.exp(-(np.clip(-46 - y, 0, 99) ** 2) / 20), back)
+    return np.asarray(head.nose * profile * np.exp(-((x / (7 + 6 * profile)) ** 2)))
 
 
 def _paint_face(rng: Rng, head: Head, tone: Tone, tress: Tone) -> npt.NDArray[np.uint8]:
@@ -176,7 +179,7 @@ def _blot(
     """Paint a soft ellipse in place; mm from the middle between the eyes, y up."""
     scale = _TEXTURE / (2 * _FACE)
     stamp = np.zeros(face.shape[:2], np.float32)
-    middle = (at[0] + _FACE) * scale, (_FACE - 25 - at[1]) * scale
+    middle = (at[0] + _FACE) * scale, (_FACE - _LOW - at[1]) * scale
     # Four binary places: OpenCV's fixed point.
     x, y, wide, high = (round(16 * v) for v in (*middle, *(r * scale for r in radii)))
     cv2.ellipse(stamp, (x, y), (wide, high), 0, 0, 360, 1.0, -1, cv2.LINE_AA, 4)
