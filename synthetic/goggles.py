@@ -71,7 +71,7 @@ def sample_goggles(rng: Rng, build: str | None = None) -> Goggles:
         bar=float(rng.uniform(2.0, 4.5)) if rng.random() < 0.2 else 0.0,
         slots=int(rng.integers(3, 8)),
         caps=float(rng.uniform(4.0, 6.5)) if strapped and rng.random() < 0.35 else 0.0,
-        bezel=bool(rng.random() < 0.5),
+        bezel=bool(rng.random() < 0.6),
     )
 
 
@@ -99,19 +99,19 @@ def _sample_spectacle_front(rng: Rng) -> Shield:
     u = rng.uniform
     return Shield(
         half_width=u(62, 67),
-        half_height=u(21, 26),
+        half_height=u(22, 27),
         exponent=u(2.5, 3.4),
         notch=u(12, 18),
         notch_width=u(13, 16),
         cheek=u(0.05, 0.3),
         brow=u(0.0, 2.5),
         bulge=u(0.5, 2.0),
-        rim_width=u(2.6, 4.8),
-        depth=u(8, 13),
-        flare=u(0.0, 1.5),
-        lip=u(4.0, 6.0),
-        wrap_radius=u(78, 105),
-        face_radius=u(56, 68),
+        rim_width=u(2.6, 4.4),
+        depth=u(5.5, 8),
+        flare=u(0.0, 1.0),
+        lip=u(3.0, 4.0),
+        wrap_radius=u(62, 80),
+        face_radius=u(46, 54),
     )
 
 
@@ -131,16 +131,16 @@ def _sample_strap(rng: Rng) -> Strap:
 def _sample_temple(rng: Rng) -> Temple:
     length = float(rng.uniform(102, 122))
     first = float(rng.uniform(11, 17))
-    middle = first * float(rng.uniform(0.55, 0.8))
+    middle = float(rng.uniform(5.5, 7.5))
     return Temple(
         length,
         float(rng.uniform(0.55, 0.7)) * length,
         float(rng.uniform(0.15, 0.5)),
-        (first, middle, middle * float(rng.uniform(0.7, 1.0))),
+        (first, middle, 2.5),
         float(rng.uniform(3.0, 4.6)),
-        tip_from=float(rng.uniform(0.5, 0.7)),
-        tip_height=float(rng.uniform(8, 11)),
-        tip_thickness=float(rng.uniform(4.8, 6.5)),
+        tip_from=float(rng.uniform(0.55, 0.7)),
+        tip_height=float(rng.uniform(10, 12)),
+        tip_thickness=float(rng.uniform(6.2, 7.5)),
         exponent=float(rng.uniform(3.0, 5.0)),
     )
 
@@ -187,11 +187,14 @@ def _vents(goggles: Goggles) -> list[Part]:
 
 
 def _temples(shield: Shield, arm: Temple, fold: tuple[float, float]) -> list[Part]:
+    """Both temples, and the lugs of the body that they turn on."""
     parts = []
     edge = shield.skirt(1.0)[0]
     hinge = np.array([edge[0] - arm.thickness / 2, edge[1] + 2.0, edge[2]])
+    way = np.linspace([0.0, 0.0, 5.0], [0.0, 0.0, -arm.tip_thickness - 1], 8)
+    lug = m.sweep(hinge + way, 1.6, arm.height[0] * 0.36, [0, 1, 0], exponent=4.0)
     for order, angle in enumerate(fold):
-        side = temple(arm, hinge, (0.03, 0.0), angle, float(order))
+        side = [Part(lug, "body"), *temple(arm, hinge, (0.03, 0.0), angle, float(order))]
         if order:
             side = [Part(p.mesh.transformed(m.mirror_x()), p.slot) for p in side]
         parts += side
@@ -202,7 +205,7 @@ def _strap(shield: Shield, strap: Strap) -> list[Part]:
     """Clips at the sides, the band between them, stripes woven into it, and its slider."""
     side = shield.skirt(0.5)[0]
     parts = []
-    clip = side + np.outer(np.linspace(0, 1, 8), [2.5, 0, -13]) + [-2.0, 0, 3]
+    clip = side + np.outer(np.linspace(0, 1, 8), [2.5, 0, -13]) + [0.5, 0, 3]
     body = m.sweep(clip, 2.3, strap.height / 2 + 2.5, [0, 1, 0], exponent=5.0)
     for place in (np.eye(4), m.mirror_x()):
         parts.append(Part(body.transformed(place), "clip"))

@@ -24,6 +24,8 @@ class Material:
     clear: the surface lets light through: `tint` (top) to `tint2` (bottom) of a lens, `mirror` is
     the reflectance seen straight on, `haze` the share that is scattered, `bend` the shift of what
     is seen through, as a share of the picture.
+    anisotropy: of the texture's filter. More than 1 keeps a texture sharp where it is seen at a low
+    angle; software renderers then draw lines of stray dots where a texel is about a pixel wide.
     """
 
     base: Colour
@@ -35,6 +37,7 @@ class Material:
     texture: npt.NDArray[np.uint8] | None = None
     texture_scale: float = 1.0
     texture_turn: float = 0.0
+    anisotropy: float = 4.0
     clear: bool = False
     tint: Colour = (1.0, 1.0, 1.0)
     tint2: Colour = (1.0, 1.0, 1.0)

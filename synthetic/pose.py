@@ -10,13 +10,16 @@ from synthetic import glasses
 from synthetic import mesh as m
 
 Rng = np.random.Generator
+_UPRIGHT = {"turntable": 0.95, "white": 0.85, "flat": 0.4, "cloth": 0.5}
+_HELD = {"white": 0.25, "cloth": 0.0}
+"""Shares of pairs that stand as they are worn, and that are hung or held, on sets that differ."""
 
 
 def rest(rng: Rng, parts: list[glasses.Part], kind: str) -> npt.NDArray[np.float64]:
     """A pose in which the pair lies still on y = 0 (a facet of its hull under its centre)."""
     points = np.concatenate([p.mesh.positions[::5] for p in parts]).astype(np.float64)
-    upright = rng.random() < {"turntable": 0.95, "white": 0.85, "flat": 0.4}.get(kind, 0.75)
-    if rng.random() < {"white": 0.25, "cloth": 0.0}.get(kind, 0.06):
+    upright = rng.random() < _UPRIGHT.get(kind, 0.75)
+    if rng.random() < _HELD.get(kind, 0.06):
         # Hung or held by a hidden stand, as fronts in catalogues are.
         tilt = m.rotation([1, 0, 0], rng.normal(0, 0.06)) @ m.rotation(
             [0, 0, 1], rng.normal(0, 0.03)

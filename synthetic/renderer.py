@@ -166,11 +166,11 @@ class Renderer:
             item,
             ctx.buffer(np.ascontiguousarray(rows, np.float32)),
             ctx.buffer(np.ascontiguousarray(mesh.triangles, np.uint32)),
-            self._texture(material.texture),
-            self._texture(material.print),
+            self._texture(material.texture, material.anisotropy),
+            self._texture(material.print, material.anisotropy),
         )
 
-    def _texture(self, pixels: Array8 | None) -> moderngl.Texture | None:
+    def _texture(self, pixels: Array8 | None, anisotropy: float) -> moderngl.Texture | None:
         if pixels is None:
             return None
         if pixels.shape[2] == 3:
@@ -183,7 +183,7 @@ class Renderer:
         )
         texture.build_mipmaps()
         texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-        texture.anisotropy = 4.0
+        texture.anisotropy = anisotropy
         return texture
 
     def _run(self, program: moderngl.Program, draw: _Draw) -> None:

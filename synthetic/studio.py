@@ -82,7 +82,7 @@ def _pair(rng: Rng) -> Dressed:
 
 def _viewpoint(rng: Rng) -> tuple[float, float]:
     """Elevation and azimuth of the camera in radians: from obliquely above, or from the top."""
-    oblique, top = rng.uniform(0.5, 0.95), rng.uniform(0.95, 1.5)
+    oblique, top = rng.uniform(0.4, 0.85), rng.uniform(0.85, 1.45)
     front, any_side = rng.normal(0, 0.5), rng.uniform(-np.pi, np.pi)
     return (
         float(rng.choice([oblique, top], p=[0.6, 0.4])),
@@ -104,6 +104,7 @@ def _cloth(rng: Rng) -> Material:
         roughness=0.95,
         texture=tile,
         texture_scale=_TILE,
+        anisotropy=1.0,
         texture_turn=float(rng.uniform(0, 2 * np.pi)),
     )
 
@@ -131,9 +132,9 @@ def striped_cloth(rng: Rng, size: int = 1024) -> Float:
 
 
 def _stripes(rng: Rng, size: int) -> Float:
-    """Stripes down the tile, one repeat two to five times, float32 (size, size, 3)."""
+    """Stripes down the tile, one repeat four to nine times, float32 (size, size, 3)."""
     colours = [random_colour(rng, 0.15, 0.95) for _ in range(int(rng.integers(2, 5)))]
-    repeats = int(rng.integers(2, 6))
+    repeats = int(rng.integers(4, 10))
     # The ground colour lies between the others, as the eye expects of a stripe.
     order = [i for k in range(1, len(colours)) for i in (0, k)]
     widths = rng.uniform(0.25, 1.0, len(order)) * np.where(np.array(order) == 0, 1.6, 1.0)

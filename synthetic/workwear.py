@@ -80,7 +80,7 @@ def _translucent(rng: Rng, colour: Colour) -> Material:
 
 def _lens(rng: Rng) -> tuple[str, Material]:
     kind = str(rng.choice(_LENSES, p=[0.62, 0.18, 0.12, 0.08]))
-    reflect = float(rng.uniform(0.02, 0.06))
+    reflect = float(rng.uniform(0.04, 0.09))
     plain = Material(
         (1.0, 1.0, 1.0),
         roughness=float(rng.uniform(0.0, 0.05)),
@@ -107,8 +107,8 @@ def _elastic(rng: Rng) -> dict[str, Material]:
     _, colour = _signal_colour(rng)
     if rng.random() < 0.4:
         colour = (0.015, 0.015, 0.017)
-    lighter = tuple(min(1.0, c * 1.5 + 0.015) for c in colour)
+    lighter = tuple(min(1.0, c * 1.2 + 0.008) for c in colour)
     band = Material(
-        colour, (lighter[0], lighter[1], lighter[2]), STREAKS, pattern_scale=1.6, roughness=0.85
+        colour, (lighter[0], lighter[1], lighter[2]), STREAKS, pattern_scale=5.0, roughness=0.85
     )
     return {"strap": band, "strap line": Material(_signal_colour(rng)[1], roughness=0.85)}

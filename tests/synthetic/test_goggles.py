@@ -38,6 +38,26 @@ def test_every_part_finds_a_material_and_there_is_a_lens(seed: int, kind: str) -
     assert all(np.isfinite(p.mesh.positions).all() for p in parts)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", BUILDS)
+def test_the_body_is_closed_and_faces_outwards(seed: int, kind: str) -> None:
+    body = sample_goggles(np.random.default_rng(seed), kind).shield.body()
+    edges = np.sort(np.concatenate([body.triangles[:, [i, (i + 1) % 3]] for i in range(3)]))
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+    a, b, c = (body.positions[body.triangles[:, i]].astype(float) for i in range(3))
+    volume = np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6000
+    assert 4 < volume < 90, "cubic centimetres; shadows need the far sides to face away"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_lenses_lie_within_the_body(seed: int) -> None:
+    parts = build(sample_goggles(np.random.default_rng(seed)))
+    body = np.concatenate([p.mesh.positions for p in parts if p.slot == "body"])
+    lens = np.concatenate([p.mesh.positions for p in parts if p.is_lens])
+    assert (lens[:, :2].min(axis=0) > body[:, :2].min(axis=0)).all()
+    assert (lens[:, :2].max(axis=0) < body[:, :2].max(axis=0)).all()
+
+
 def test_the_same_seed_gives_the_same_goggles_and_another_one_others() -> None:
     def points(seed: int) -> np.ndarray:
         parts = build(sample_goggles(np.random.default_rng(seed)))
