@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ValidationError
-from pipeline.evaluation.realism import CUES, SIDE, compare_sets, measure_cues
+from pipeline.evaluation.realism import CUES, SIDE, compare_sets, crop_around, measure_cues
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -32,6 +32,8 @@ CHANGES: dict[str, Change] = {
     ).astype(np.uint8),
     "saturation": lambda rgb: np.repeat(rgb.mean(axis=2, keepdims=True), 3, 2).astype(np.uint8),
     "contrast": lambda rgb: (rgb * 0.3 + 90).astype(np.uint8),
+    "edges": lambda rgb: (rgb * 0.5 + 60).astype(np.uint8),
+    "entropy": lambda rgb: (rgb // 64 * 64).astype(np.uint8),
     "clipped white": lambda rgb: np.minimum(rgb.astype(int) + 130, 255).astype(np.uint8),
     "fall-off": lambda rgb: cv2.GaussianBlur(rgb, (0, 0), 2.5),
 }
@@ -63,6 +65,23 @@ def test_large_photos_are_seen_as_small_ones() -> None:
     first, second = measure_cues(small), measure_cues(large)
     for name in CUES:
         assert first[name] == pytest.approx(second[name], rel=0.02, abs=0.02), name
+
+
+@pytest.mark.parametrize(
+    ("boxes", "size"),
+    [
+        ([], None),
+        ([[100, 100, 200, 140]], (70, 130)),  # 15 of margin all round
+        ([[100, 100, 110, 110], [100, 100, 200, 140]], (70, 130)),  # the largest
+        ([[0, 0, 320, 240]], (240, 320)),  # within the photo
+        ([[400, 300, 410, 310]], None),  # outside of it
+    ],
+)
+def test_the_part_around_the_glasses(
+    boxes: list[list[float]], size: tuple[int, int] | None
+) -> None:
+    part = crop_around(photo(0), np.array(boxes, np.float32).reshape(-1, 4))
+    assert (None if part is None else part.shape[:2]) == size
 
 
 @pytest.mark.parametrize("value", [0, 255])
