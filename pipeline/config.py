@@ -44,9 +44,9 @@ class DetectorConfig(_Section):
     )
     """A look at the whole photo for each, at `size` times this; every second one at its mirror
     image. The answers become one."""
-    confidence: float = Field(0.45, ge=0.0, le=1.0)
+    confidence: float = Field(0.5, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses."""
-    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (2.4, 1.6)
+    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (2.18, 1.27)
     """Slope and offset that make the network's scores probabilities, as
     `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
     iou: float = Field(0.6, ge=0.0, le=1.0)
@@ -106,7 +106,7 @@ class RefineConfig(_Section):
 class ReviewConfig(_Section):
     """When a result is delivered with the flag `review`."""
 
-    score: float = Field(0.5, ge=0.0, le=1.0)
+    score: float = Field(0.8, ge=0.0, le=1.0)
     """The detector was less sure than this."""
     quality: float = Field(0.8, ge=0.0, le=1.0)
     """The segmenter expects a lower IoU than this."""
