@@ -15,8 +15,8 @@ from pipeline.segmenter.training_run import (
     COMPACT,
     Run,
     begin,
+    prepare,
     refuse_network,
-    seed_all,
     start,
 )
 from pipeline.segmenter.tunable import FILES, TunableSam, new_tunable
@@ -71,19 +71,13 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
         raise WeightsError(f"{path} is not a checkpoint of this script: {error}") from error
     if network is None:
         refuse_network(config, path)
-        run = _begin_public(config, minutes, kind)
+        prepare(config)
+        run = begin(config, minutes, new_tunable(kind))
     else:
         told = type(config.network).model_validate(network.to_dict())
         run = start(config.model_copy(update={"network": told}), minutes, None)
     _fill(run, state)
     return run
-
-
-def _begin_public(config: TrainConfig, minutes: float, kind: str) -> Run:
-    seed_all(config.seed)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    return begin(config, minutes, new_tunable(kind))
 
 
 def _fill(run: Run, state: dict[str, Any]) -> None:

@@ -64,9 +64,7 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
         ConfigError: sizes of a network are set for a checkpoint that has its own.
         WeightsError: the file is missing, unreadable, or of a model that cannot be trained.
     """
-    seed_all(config.seed)
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    prepare(config)
     if init is None:
         return begin(
             config, minutes, CompactSam(CompactConfig.from_dict(config.network.model_dump()))
@@ -81,6 +79,13 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
     run = begin(config, minutes, model)
     run.origin = f"{file.name}, SHA-256 {sha256_of(file)[:12]}"
     return run
+
+
+def prepare(config: TrainConfig) -> None:
+    """What has to stand before a model with random weights is built."""
+    seed_all(config.seed)
+    if config.threads:
+        torch.set_num_threads(config.threads)
 
 
 def _is_compact(file: Path) -> bool:
