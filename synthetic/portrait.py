@@ -11,13 +11,13 @@ from synthetic import mesh as m
 from synthetic import props, sets
 from synthetic.assets import Assets
 from synthetic.camera import aim
-from synthetic.glasses import Part, build, sample_spec
+from synthetic.glasses import sample_spec
 from synthetic.heads import build_head, sample_head
 from synthetic.lighting import sample_light
 from synthetic.materials import Material, dress, sample_colour
 from synthetic.props import Thing
 from synthetic.renderer import Renderer
-from synthetic.scene import Dressed, Item, Scene, is_seen
+from synthetic.scene import Item, Scene, dressed, is_seen
 
 Rng = np.random.Generator
 _EYES = 1500.0  # mm over the ground
@@ -76,21 +76,14 @@ def sample_portrait(
 
 def _person(rng: Rng, assets: Assets) -> tuple[list[Item], list[Thing], dict[str, str]]:
     """Glasses that are worn, their wearer, and the tags of the glasses; head first."""
-    parts, outfit = _glasses(rng)
+    spec = sample_spec(rng, "open")
+    parts, outfit = dressed(spec, dress(rng, spec.build, (None, None), None))
     hinge = max(float(np.abs(p.mesh.positions[:, 0]).max()) for p in parts)
     head = sample_head(rng, 2 * hinge - float(rng.uniform(6, 14)))
     seat = m.translation([0, float(rng.normal(-3, 3)), float(rng.uniform(2, 9))])
     seat = seat @ m.rotation([1, 0, 0], float(rng.normal(0.03, 0.05)))
     worn = [Item(p.mesh.transformed(seat), outfit.slots[p.slot], 0, p.is_lens) for p in parts]
     return worn, build_head(rng, assets, head), outfit.tags
-
-
-def _glasses(rng: Rng) -> Dressed:
-    spec = sample_spec(rng, "open")
-    outfit = dress(rng, spec.build, (None, None), None)
-    parts: list[Part] = build(spec)
-    tags = {"build": spec.build, "outline": spec.outline.kind, **outfit.tags}
-    return parts, replace(outfit, tags=tags)
 
 
 def _nod(rng: Rng) -> npt.NDArray[np.float64]:

@@ -154,7 +154,11 @@ def _pair(assets: Assets, rng: Rng) -> Dressed:
     if assets.models is not None and rng.random() < MODEL_SHARE:
         return sample_model(rng, assets.model_files())
     spec = glasses.sample_spec(rng)
-    outfit = dress(rng, spec.build, _lens_prints(rng), _temple_print(rng))
+    return dressed(spec, dress(rng, spec.build, _lens_prints(rng), _temple_print(rng)))
+
+
+def dressed(spec: glasses.Spec, outfit: Outfit) -> Dressed:
+    """A parametric pair in its outfit, whose tags also tell its shape."""
     tags = {"build": spec.build, "outline": spec.outline.kind, **outfit.tags}
     return glasses.build(spec), replace(outfit, tags=tags)
 
