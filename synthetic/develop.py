@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from synthetic import sensor
+from synthetic import retouch, sensor
 from synthetic.sample import Box, Instance, Sample
 from synthetic.scene import Scene
 
@@ -22,7 +22,7 @@ _PAPER = 0.98
 
 def white_balance(rng: np.random.Generator) -> Gains:
     """Gains of red, green and blue: mostly near neutral, now and then a strong cast."""
-    spread = float(rng.choice([0.02, 0.06, 0.16], p=[0.45, 0.4, 0.15]))
+    spread = float(rng.choice([0.02, 0.06, 0.16], p=[0.6, 0.3, 0.1]))
     warm, green = rng.normal(0, spread), rng.normal(0, spread / 2)
     return float(1 + warm), float(1 + green), float(1 - warm)
 
@@ -63,11 +63,18 @@ def develop(
         depth = np.clip(picture[..., 3], 1.0, 5000.0)
         rgb, planes = sensor.depth_of_field(rgb, planes, depth, scene.focus, scene.aperture)
     rgb, planes = sensor.smear(rgb, planes, settings)
-    image = sensor.photograph(sensor.expose(rgb, scene.exposure, gains, curve), rng, settings)
+    shown = sensor.expose(rgb, scene.exposure, gains, curve)
+    alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
+    lifted = np.ones(3, np.float32)
+    if scene.tags.get("set") == "white" and rng.random() < retouch.SHARE:
+        shown, lifted = retouch.whiten(
+            shown, alpha, rng, cut=bool(maps) and bool(rng.random() < 0.35)
+        )
+        settings = retouch.cleaned(settings)
+    image = sensor.photograph(shown, rng, settings)
     instances = tuple(_instances(planes[..., 2 * i : 2 * i + 2] for i in range(len(maps))))
     cutout = np.zeros((height, width, 4), np.uint8)
     if clean is not None:
-        alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
         colour = planes[..., -3:]
         solid = alpha[..., None] > 0.02
         colour = np.where(
@@ -75,10 +82,10 @@ def develop(
             (colour - (1 - alpha[..., None]) * white) / np.maximum(alpha, 0.02)[..., None],
             white,
         )
-        shown = sensor.expose(
+        alone = sensor.expose(
             np.maximum(colour, 0).astype(np.float32), scene.exposure, gains, curve
         )
-        cutout[..., :3] = np.rint(np.minimum(shown / _PAPER, 1) * 255)
+        cutout[..., :3] = np.rint(np.minimum(alone * lifted / _PAPER, 1) * 255)
         cutout[..., 3] = np.rint(alpha * 255)
     return Sample(scene.seed, image, instances, cutout, scene.tags)
 

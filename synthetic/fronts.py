@@ -143,10 +143,21 @@ def _pad(spec: Spec, curve: Points) -> list[Part]:
     middle = np.array([at[0] + 0.6, at[1] + 2.5, -6.0])
     t = np.linspace(0, 1, 12)[:, None]
     arm = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * (seat + [0.8, 0.5, 0.6])
-    pad = m.ellipsoid((1.1, 6.6, 3.4)).transformed(
-        m.translation(seat) @ m.rotation([0, 0, 1], 0.3) @ m.rotation([0, 1, 0], 0.55)
-    )
-    return [Part(m.sweep(arm, 0.5, 0.5, [0, 1, 0], columns=8), "metal"), Part(pad, "pad")]
+    place = m.translation(seat) @ m.rotation([0, 0, 1], 0.3) @ m.rotation([0, 1, 0], 0.55)
+    thick, half_height, half_width = spec.pad_radii
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    ring = np.stack([0 * turn, half_height * np.sin(turn), half_width * np.cos(turn)], axis=-1)
+    # Clear pads show by their thick rounded edge and by what holds them.
+    edge = m.sweep(ring * 0.94, 0.45 * thick, 0.45 * thick, [1, 0, 0], columns=8, closed=True)
+    body = m.merge([m.ellipsoid(spec.pad_radii), edge])
+    parts = [
+        Part(m.sweep(arm, 0.5, 0.5, [0, 1, 0], columns=8), "metal"),
+        Part(body.transformed(place), "pad"),
+    ]
+    if spec.pad_mount:
+        mount = m.ellipsoid((0.5 * thick, 0.36 * half_height, 0.4 * half_width))
+        parts.append(Part(mount.transformed(place), "metal"))
+    return parts
 
 
 def bridge(spec: Spec, centre: float) -> list[Part]:

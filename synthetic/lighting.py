@@ -37,16 +37,19 @@ class Light:
 
 _UP = harmonics([0.0, 1.0, 0.0])
 _KINDS = {
-    "white": ("tent", "softboxes", "ring"),
-    "turntable": ("tent", "softboxes", "ring", "window"),
+    "white": ("tent", "softboxes", "ring", "hard_lamp"),
+    "turntable": ("tent", "softboxes", "ring", "window", "hard_lamp"),
     "cloth": ("softboxes",),
     "dark": ("softboxes", "hard_lamp", "dark_room", "window"),
 }
 """Lights that a set is photographed under; sets that are not named take any."""
+_HARD = ("hard_lamp", "outdoor_sun")
+"""Lights so small that a shadow has the outline of what casts it."""
 
 
 def sample_light(rng: Rng, assets: Assets, kind: str) -> Light:
     """Light for a set of that kind, scaled so that white paper lying level has radiance 1."""
+    name = ""
     if assets.hdri is not None and rng.random() < 0.45:
         files = assets.hdri_files()
         stored, _ = prefilter_hdr(files[rng.integers(len(files))])
@@ -67,8 +70,14 @@ def sample_light(rng: Rng, assets: Assets, kind: str) -> Light:
         key_colour=colour,
         gobo=_gobo(rng) if rng.random() < 0.14 else None,
         gobo_scale=float(rng.uniform(150, 600)),
-        softness=float(rng.choice([0.02, rng.uniform(0.05, 0.45)])),
+        softness=_softness(rng, name in _HARD),
     )
+
+
+def _softness(rng: Rng, hard: bool) -> float:
+    """Radius of the key light as the set sees it (tangent)."""
+    sharp, soft = rng.uniform(0.008, 0.05), rng.uniform(0.05, 0.45)
+    return float(sharp if rng.random() < (0.9 if hard else 0.35) else soft)
 
 
 def _gobo(rng: Rng) -> npt.NDArray[np.uint8]:

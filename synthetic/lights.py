@@ -31,7 +31,7 @@ def procedural(rng: Rng, kind: str) -> Float:
 
 def _cast(rng: Rng) -> Float:
     """White balance that the camera did not get right, luminance about 1: mostly slight."""
-    warm = rng.normal(0, 0.05) if rng.random() < 0.75 else rng.normal(0, 0.2)
+    warm = rng.normal(0, 0.04) if rng.random() < 0.85 else rng.normal(0, 0.2)
     green = rng.normal(0, 0.02)
     return np.asarray(np.exp([warm, green, -warm]), dtype=np.float32)
 

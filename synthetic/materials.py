@@ -145,6 +145,21 @@ def sample_metal(rng: np.random.Generator) -> tuple[str, Material]:
     return name, Material(METALS[name], roughness=float(rng.uniform(0.1, 0.45)), metallic=1.0)
 
 
+def sample_pad(rng: np.random.Generator) -> Material:
+    """Silicone of a nose pad: clear as glass to milky, now and then yellowed."""
+    clear = rng.uniform(0.72, 0.96)
+    aged = rng.uniform(0.0, 0.25) if rng.random() < 0.25 else rng.uniform(0.0, 0.05)
+    return Material(
+        (0.9, 0.9 - 0.2 * aged, 0.88 - 0.5 * aged),
+        roughness=float(rng.uniform(0.05, 0.3)),
+        clear=True,
+        tint=(float(clear), float(clear * (1 - 0.3 * aged)), float(clear * (1 - aged))),
+        haze=float(rng.choice([rng.uniform(0.01, 0.15), rng.uniform(0.15, 0.5)], p=[0.65, 0.35])),
+        bend=float(rng.uniform(0.004, 0.02)),
+        density=0.3,
+    )
+
+
 def sample_lens(rng: np.random.Generator) -> tuple[str, Material]:
     """Clear, tinted, gradient or mirrored lenses, coated or not."""
     kind = str(
@@ -201,16 +216,7 @@ def dress(
         )
     tip = acetate if rng.random() < 0.5 else sample_acetate(rng)[1]
     lens_name, lens = sample_lens(rng)
-    milk = float(rng.uniform(0.05, 0.4))
-    pad = Material(
-        (0.9, 0.88, 0.84),
-        roughness=0.15,
-        clear=True,
-        tint=(0.9, 0.9, 0.88),
-        haze=milk,
-        bend=0.004,
-        density=0.3,
-    )
+    pad = sample_pad(rng)
     if rng.random() < 0.15:
         pad = metal if rng.random() < 0.5 else Material((0.02, 0.02, 0.02), roughness=0.4)
     edge = Material(

@@ -120,7 +120,7 @@ class Renderer:
             picture = self._picture(scene, draws, targets)
             scene = replace(scene, exposure=metered(scene, picture))
             rng = np.random.default_rng([scene.seed, 1])
-            curve = str(rng.choice(sensor.CURVES))
+            curve = str(rng.choice(sensor.CURVES, p=sensor.CURVE_SHARES))
             gains = white_balance(rng)
             worn = [d for d in draws if d.item.pair >= 0 and cutout]
             white = paper_white(curve, scene.exposure, gains)

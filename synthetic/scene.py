@@ -15,7 +15,7 @@ from synthetic import mesh as m
 from synthetic.assets import Assets
 from synthetic.camera import Camera, aim
 from synthetic.lighting import Light, sample_light
-from synthetic.materials import Material, Outfit, dress, sample_colour
+from synthetic.materials import Material, Outfit, dress, hsv, sample_colour
 from synthetic.models import sample_model
 from synthetic.pose import rest
 from synthetic.props import Thing
@@ -24,7 +24,7 @@ Rng = np.random.Generator
 Floats = npt.NDArray[np.float32]
 Dressed = tuple[list[glasses.Part], Outfit]
 SETS = ("paper", "table", "turntable", "flat", "clutter", "white", "dark")
-SET_SHARES = (0.28, 0.12, 0.19, 0.11, 0.1, 0.13, 0.07)
+SET_SHARES = (0.26, 0.12, 0.18, 0.1, 0.08, 0.2, 0.06)
 
 
 MODEL_SHARE = 0.12
@@ -104,9 +104,9 @@ def sample_scene(
     camera = aim(rng, subject, azimuth, elevation, size, tight=count > 0)
     items = [item for item in items if item.pair < 1 or is_seen(camera, items, item.pair)]
     gain = {"white": rng.uniform(0.95, 1.2), "turntable": rng.uniform(0.9, 1.25)}.get(
-        kind, rng.uniform(0.55, 1.3)
+        kind, rng.uniform(0.65, 1.4)
     )
-    blur = rng.choice([0.0, rng.uniform(2, 30)], p=[0.55, 0.45]) * max(size) / 768
+    blur = rng.choice([0.0, rng.uniform(2, 25)], p=[0.65, 0.35]) * max(size) / 768
     return Scene(
         seed=seed,
         items=tuple(items),
@@ -276,7 +276,9 @@ def _paper(rng: Rng, assets: Assets, kind: str) -> Material:
         return Material(sample_colour(rng, 0.02, 0.3), roughness=rough)
     scale, turn = float(rng.uniform(60, 420)), float(rng.uniform(0, 2 * np.pi))
     if kind == "paper":
-        plain = Material(sample_colour(rng, 0.1, 0.97), roughness=max(rough, 0.15))
+        any_colour = sample_colour(rng, 0.1, 0.97)
+        pale = hsv(rng.uniform(), rng.uniform(0, 0.12), rng.uniform(0.6, 0.97))
+        plain = Material(pale if rng.random() < 0.5 else any_colour, roughness=max(rough, 0.15))
         if rng.random() < 0.55:
             return plain
         tile = str(rng.choice(["paper", "gradient", "speckle", "plain"]))

@@ -18,6 +18,7 @@ from synthetic.focus import blur_at_infinity, by_planes, depth_of_field
 
 __all__ = [
     "CURVES",
+    "CURVE_SHARES",
     "Settings",
     "blur_at_infinity",
     "depth_of_field",
@@ -32,6 +33,7 @@ Float = npt.NDArray[np.float32]
 Rng = np.random.Generator
 Curve = Literal["srgb", "soft", "filmic", "contrast", "flat"]
 CURVES: tuple[str, ...] = get_args(Curve)
+CURVE_SHARES = (0.3, 0.12, 0.22, 0.28, 0.08)
 
 _STEPS = 8192
 _WHITE = 8.0  # linear value that the curves end at
@@ -100,16 +102,16 @@ def random_settings(rng: Rng) -> Settings:
     """Mostly a decent camera, sometimes a poor one."""
     poor = rng.random() < 0.2
     return Settings(
-        blur=float(rng.uniform(0.3, 1.4) if poor else rng.uniform(0, 0.7)),
+        blur=float(rng.uniform(0.3, 1.4) if poor else rng.uniform(0.25, 0.65)),
         motion=float(rng.uniform(1, 5)) if rng.random() < (0.2 if poor else 0.04) else 0.0,
         motion_angle=float(rng.uniform(0, np.pi)),
         vignette=float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0,
         chromatic=float(rng.uniform(0, 1.2)) if rng.random() < 0.4 else 0.0,
         noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.045))))
         if poor
-        else float(np.exp(rng.uniform(np.log(0.001), np.log(0.015)))),
+        else float(np.exp(rng.uniform(np.log(0.0005), np.log(0.01)))),
         chroma=float(rng.uniform(0.2, 0.9)),
-        sharpen=float(rng.uniform(0.2, 1.5)) if rng.random() < 0.5 else 0.0,
+        sharpen=float(rng.uniform(0.2, 1.5)) if rng.random() < 0.65 else 0.0,
         flare=float(rng.uniform(0.02, 0.25)) if rng.random() < 0.12 else 0.0,
         quality=int(rng.integers(40, 80) if poor else rng.integers(75, 98)),
     )

@@ -45,6 +45,8 @@ class Spec:
     bridge_arch: float
     brow_bar: bool
     pads: bool
+    pad_radii: tuple[float, float, float]
+    pad_mount: bool
     end_at: float
     end_height: float
     end_reach: float
@@ -87,6 +89,8 @@ def sample_spec(rng: np.random.Generator, fold: str | None = None) -> Spec:
         bridge_arch=between(-1.0, 4.0) if thick else between(0.5, 5.0),
         brow_bar=(kind == "aviator" and rng.random() < 0.75) or rng.random() < 0.04,
         pads=not thick or rng.random() < 0.3,
+        pad_radii=(between(0.9, 1.5), between(4.8, 7.6), between(2.7, 4.0)),
+        pad_mount=bool(rng.random() < 0.7),
         end_at=between(0.25, 0.85),
         end_height=between(3.5, 8.0) if thick else between(1.2, 4.0),
         end_reach=between(3.0, 9.0),

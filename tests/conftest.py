@@ -21,6 +21,9 @@ def renderer() -> Renderer:
 
     With EYECUT_REQUIRE_GL=1 they fail instead, so that CI cannot pass by not rendering.
     """
+    # Two copies of LLVM: torch's compiler crashes where a software GL driver was loaded before.
+    import torch  # noqa: F401
+
     from synthetic.errors import RendererUnavailable
     from synthetic.renderer import Renderer
 

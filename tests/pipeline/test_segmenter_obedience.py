@@ -136,12 +136,7 @@ def test_the_box_decides_which_pair(segmenter: Segmenter, scenes: list[Two]) -> 
     assert np.mean(right) > 0.8 and np.mean(wrong) < 0.05
 
 
-UNTRAINED = pytest.mark.xfail(
-    strict=True, reason="the embedded weights saw few such prompts: obedience still to be trained"
-)
-
-
-@pytest.mark.parametrize("part", ["on_lens", pytest.param("on_temple", marks=UNTRAINED)])
+@pytest.mark.parametrize("part", ["on_lens", "on_temple"])
 def test_a_point_selects_the_pair_under_it(
     segmenter: Segmenter, scenes: list[Two], part: str
 ) -> None:

@@ -18,9 +18,15 @@ def points(spec_seed: int, fold: str) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(12))
 def test_open_glasses_are_as_large_as_real_ones(seed: int) -> None:
     size = np.ptp(points(seed, "open"), axis=0)
-    assert 105 < size[0] < 185
+    assert 95 < size[0] < 185
     assert 20 < size[1] < 130
     assert 110 < size[2] < 185
+
+
+def test_few_glasses_are_smaller_than_those_of_grown_ups() -> None:
+    widths = np.array([np.ptp(points(seed, "open")[:, 0]) for seed in range(60)])
+    assert np.percentile(widths, 5) > 105
+    assert 120 < np.median(widths) < 150
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -84,7 +84,7 @@ def test_scenes_without_glasses_have_no_labels(renderer: Renderer) -> None:
 
 
 def test_several_pairs_are_labelled_apart(renderer: Renderer) -> None:
-    sample = renderer.render(11, SIZE, glasses=True, pairs=2)
+    sample = renderer.render(13, SIZE, glasses=True, pairs=2)
     assert len(sample.instances) == 2
     first, second = (i.alpha.astype(int) for i in sample.instances)
     assert (first + second).max() < 270  # they share pixels at their edges alone
