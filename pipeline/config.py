@@ -76,6 +76,8 @@ class SegmenterConfig(_Section):
     """Side of a first, coarse look whose mask guides the compact network; null for one look."""
     mirror: bool = False
     """Also ask of the mirrored crop and take the mean, at twice the time."""
+    refit: bool = True
+    """Put the box of the second look around what the first, coarse one saw."""
     batch: int = Field(1, ge=1, le=64)
     """Pairs of one photo that the compact network sees in one pass; more takes memory."""
 

@@ -21,6 +21,7 @@ from pipeline.canvas import Canvas, Extent, Verdict, check, measure, place, rend
 from pipeline.compose import deepened
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
+from pipeline.fitting import fit_box
 from pipeline.refine import EdgeFinder, RefineSettings, refine
 from pipeline.refine.lens import LensMode, finish_lenses
 from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
@@ -37,7 +38,8 @@ class FlowResult:
     """What became of one photo.
 
     Attributes:
-        detections: the pairs of glasses that were cut out, best first; lenses left out.
+        detections: the pairs of glasses that were cut out, best first; lenses left out. The
+            boxes are those of the finished glasses, see `pipeline.fitting`.
         matte: of all pairs together; None where there are no glasses.
         canvas: the finished picture; None where there are no glasses, or none was asked for.
         quality: the segmenter's guess of the IoU, one for each pair.
@@ -55,6 +57,21 @@ class FlowResult:
     seconds: dict[str, float] = field(default_factory=dict)
     extent: Extent | None = None
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finish:
+    """Pairs of glasses with their true edges.
+
+    Attributes:
+        matte: of all pairs together.
+        boxes: float32 (N, 4), x0 y0 x1 y1 in pixels, around what each pair turned out to be.
+        doubts: flags for their lenses.
+    """
+
+    matte: Matte
+    boxes: Floats
+    doubts: tuple[str, ...]
 
 
 class Flow:
@@ -105,7 +122,8 @@ class Flow:
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
-            matte, doubts = self.finish_and_say(photo, pairs, masks)
+            done = self.finish(photo, pairs, masks)
+            matte = done.matte
             if photo.deep is not None and matte.foreground.dtype == np.uint8:
                 colour = deepened(
                     np.asarray(matte.foreground, np.uint8), matte.alpha, photo.rgb, photo.deep
@@ -114,7 +132,8 @@ class Flow:
         with clock("compose"):
             lenses = None if masks.lenses is None else np.logical_or.reduce(masks.lenses)
             extent = measure(matte.alpha, lenses)
-        flags = (*review_flags(pairs, masks, self.config.review), *doubts)
+        pairs = Detections(done.boxes, pairs.scores, pairs.labels)
+        flags = (*review_flags(pairs, masks, self.config.review), *done.doubts)
         quality = tuple(float(value) for value in masks.quality)
         return FlowResult(pairs, matte, None, quality, flags, clock.seconds, extent)
 
@@ -131,16 +150,11 @@ class Flow:
         """The mask of each pair."""
         return self.segmenter.segment(photo, [Prompt(box=box) for box in pairs.boxes])
 
-    def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Matte:
-        """The matte of all pairs, at least one, together."""
-        return self.finish_and_say(photo, pairs, masks)[0]
-
-    def finish_and_say(
-        self, photo: Photo, pairs: Detections, masks: Masks
-    ) -> tuple[Matte, tuple[str, ...]]:
-        """The matte of all pairs, at least one, together, and the flags for their lenses."""
+    def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Finish:
+        """The matte of all pairs, at least one, together, and what became known of each."""
         union: tuple[Floats, Bytes] | None = None
         flags: list[str] = []
+        boxes = pairs.boxes.copy()
         for index, box in enumerate(pairs.boxes):
             lens = None if masks.lenses is None else masks.lenses[index]
             soft = None if masks.soft is None else masks.soft[index]
@@ -148,10 +162,11 @@ class Flow:
             one = refine(photo.rgb, mask, lens, box, self._settings, soft, self.finder)
             doubts = _finish_lenses(photo.rgb, one, lens, masks, self.config.refine.lens)
             flags += _named(doubts, index, len(pairs))
+            boxes[index] = fit_box(np.asarray(one[0] >= 0.5), box)
             union = one if union is None else unite(union, one)
         if union is None:
             raise ValidationError(f"{photo.key}: no pair of glasses to finish")
-        return Matte(*union), tuple(flags)
+        return Finish(Matte(*union), boxes, tuple(flags))
 
 
 def lay_out(

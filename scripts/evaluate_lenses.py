@@ -92,7 +92,7 @@ def judge(scene: ExactScene, foreground: Bytes, alpha: Floats, lens: Bools | Non
 def by_network(flow: Flow, scene: ExactScene) -> tuple[Bytes, Floats, Bools | None]:
     """Foreground, alpha and lens map of the segmenter and the finish."""
     masks = flow.mark(scene.photo, scene.pairs)
-    matte = flow.finish(scene.photo, scene.pairs, masks)
+    matte = flow.finish(scene.photo, scene.pairs, masks).matte
     return matte.foreground, matte.alpha, None if masks.lenses is None else masks.lenses[0]
 
 

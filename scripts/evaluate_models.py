@@ -5,8 +5,8 @@
 DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too; recall,
 false finds and silence on empty scenes at the configured confidence. Segmenter: IoU of the glasses,
 asked with the truth's own boxes, and Spearman's correlation of the IoU that it expects with the
-true one. Together: what `eyecut run` cuts out of each scene, against all glasses in it; a scene
-without glasses counts as silent where nothing is cut out.
+true one. Together: what `eyecut run` cuts out of each scene, against all glasses in it, and the
+boxes around it; a scene without glasses counts as silent where nothing is cut out.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> di
 
 def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     """The segmenter with the truth's boxes, and the whole flow."""
+    from pipeline.evaluation.boxes import box_figures
     from pipeline.evaluation.statistics import rank_correlation
     from pipeline.evaluation.truth import box_around
     from pipeline.segmenter.samples import read_scene
@@ -77,6 +78,9 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     guessed: list[float] = []
     cut: list[float] = []
     silent: list[bool] = []
+    boxes: list[np.ndarray] = []
+    delivered: list[tuple[np.ndarray, np.ndarray]] = []
+    sizes: list[tuple[int, int]] = []
     for scene in scenes:
         rgb, masks = read_scene(scene)
         photo = Photo(scene.image.stem, rgb)
@@ -87,7 +91,11 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
             found = flow.segmenter.segment(photo, prompts)
             asked += [iou(one, truth) for one, truth in zip(found.masks, truths, strict=True)]
             guessed += found.quality.tolist()
-        matte = flow.cut(photo).matte
+        result = flow.cut(photo)
+        matte = result.matte
+        boxes.append(np.concatenate([np.zeros((0, 4), np.float32), *map(box_around, truths)]))
+        delivered.append((result.detections.boxes, result.detections.scores))
+        sizes.append(photo.size)
         if masks:
             nothing = np.zeros(photo.size, np.bool_)
             answer = nothing if matte is None else matte.alpha > 0.5
@@ -96,7 +104,8 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
             silent.append(matte is None)
     rank = rank_correlation(guessed, asked)
     segmenter = {**summary(asked), "quality_rank": rank}
-    return {"segmenter": segmenter, "together": {**summary(cut), "silent": share(silent)}}
+    together = {**summary(cut), "silent": share(silent), **box_figures(boxes, delivered, sizes)}
+    return {"segmenter": segmenter, "together": together}
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:

@@ -37,7 +37,8 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
         boxes: float32 (N, 4), the truth's, x0 y0 x1 y1 in pixels of the photo.
 
     Returns:
-        By the names of `COLUMNS`; those of the detector carry its boxes and scores.
+        By the names of `COLUMNS`; those of the detector carry boxes and scores: the finished
+        glasses' boxes, and the detector's own where there is no finish.
     """
     found = flow.find(photo)
     masks = flow.mark(photo, found) if len(found) else _nothing(photo)
@@ -48,8 +49,8 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
     finished, raw = _both(flow, photo, found, masks)
     told_finished, told_raw = _both(flow, photo, told, told_masks)
     return {
-        "detector": replace(finished, boxes=found.boxes, scores=found.scores),
-        "truth": told_finished,
+        "detector": replace(finished, scores=found.scores),
+        "truth": replace(told_finished, boxes=None),
         "detector raw": replace(raw, boxes=found.boxes, scores=found.scores),
         "truth raw": told_raw,
     }
@@ -59,8 +60,11 @@ def _both(
     flow: Flow, photo: Photo, pairs: Detections, masks: Masks
 ) -> tuple[Prediction, Prediction]:
     """The finished answer and the raw one."""
-    alpha = flow.finish(photo, pairs, masks).alpha if len(pairs) else np.zeros(photo.size, "f4")
-    finished = Prediction(np.asarray(alpha >= 0.5), alpha, quality=masks.quality)
+    alpha, boxes = np.zeros(photo.size, np.float32), pairs.boxes
+    if len(pairs):
+        done = flow.finish(photo, pairs, masks)
+        alpha, boxes = done.matte.alpha, done.boxes
+    finished = Prediction(np.asarray(alpha >= 0.5), alpha, boxes, quality=masks.quality)
     return finished, Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
 
 

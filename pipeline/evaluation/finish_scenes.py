@@ -17,9 +17,9 @@ from pipeline.errors import EvaluationError
 from pipeline.evaluation.finish import band_figures, edge_band, wire_widths
 from pipeline.evaluation.readers.rendered import find
 from pipeline.evaluation.truth import TruthMasks
-from pipeline.flow import Flow
+from pipeline.flow import Finish, Flow
 from pipeline.images import read_photo, read_raw
-from pipeline.types import Bytes, Matte, Photo
+from pipeline.types import Bytes, Photo
 
 WIDTH_ERROR = 0.7
 """Pixels by which a wire's width may be off."""
@@ -78,7 +78,8 @@ def measure_scene(flow: Flow, scene: ExactScene) -> dict[str, Any]:
     }
     band = edge_band(exact)
     for name, one in (("new", flow), ("plain", plain)):
-        seconds, matte = _timed(lambda one=one: one.finish(photo, pairs, masks))  # type: ignore[misc]
+        seconds, done = _timed(lambda one=one: one.finish(photo, pairs, masks))  # type: ignore[misc]
+        matte = done.matte
         canvas = over_white(matte.foreground, matte.alpha)
         figures = band_figures(scene.cutout, lens.astype(np.float32), matte.alpha, canvas, band)
         wires = wire_widths(exact, matte.alpha).round(2).tolist()
@@ -116,7 +117,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _timed(work: Callable[[], Matte]) -> tuple[float, Matte]:
+def _timed(work: Callable[[], Finish]) -> tuple[float, Finish]:
     started = time.perf_counter()
-    matte = work()
-    return time.perf_counter() - started, matte
+    done = work()
+    return time.perf_counter() - started, done

@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
+from pipeline.fitting import fit_box
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B, STRIDE
 from pipeline.segmenter.weights_io import load_compact
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
 
 PRIOR_LIMIT = 8.0  # mask inputs are logits within this
+REFIT = 0.05  # of a box: smaller corrections are as often wrong as right
 GLASSES, _, FRAME, LENS = range(4)
 
 
@@ -149,6 +151,7 @@ class CompactModel:
         network: the model, in evaluation mode.
         smallest, largest: sides of the input in pixels, multiples of 64.
         coarse: side of the first look, a multiple of 64; None for a single look.
+        refit: put the box of the second look around what the first one saw.
         mirror: also ask of the mirrored crop and take the mean, at twice the time.
     """
 
@@ -159,10 +162,11 @@ class CompactModel:
         largest: int = 1024,
         coarse: int | None = 320,
         mirror: bool = False,
+        refit: bool = True,
     ) -> None:
         self.predictor = CompactPredictor(network)
         self.smallest, self.largest = smallest, largest
-        self.coarse, self.mirror = coarse, mirror
+        self.coarse, self.mirror, self.refit = coarse, mirror, refit
 
     def answer(self, image: NDArray[np.uint8], prompt: CropPrompt) -> Answer:
         """Glasses and lenses of one prompt; see `CropModel`."""
@@ -194,6 +198,11 @@ class CompactModel:
                 [_resized(prompt, self.coarse, images[0]) for prompt in prompts],
             )
             priors = np.clip(first[:, GLASSES] / (2 * PRIOR_LIMIT) + 0.5, 0, 1).astype(np.float32)
+            if self.refit:
+                side = len(images[0])
+                prompts = [
+                    _nearer(p, one[GLASSES], side) for p, one in zip(prompts, first, strict=True)
+                ]
             prompts = [replace(p, prior=prior) for p, prior in zip(prompts, priors, strict=True)]
         return self._ask(images, prompts)
 
@@ -222,6 +231,15 @@ class CompactModel:
             )
             predictor.reset_image()
             return logits.float().cpu().numpy(), quality.float().cpu().numpy()
+
+
+def _nearer(prompt: CropPrompt, logits: NDArray[np.float32], side: int) -> CropPrompt:
+    """The prompt with its box around what the first look saw: boxes are often short of a tip.
+    Points say more than a box does, so with points the box stays."""
+    if prompt.box is None or len(prompt.points):
+        return prompt
+    ratio = np.float32(side / len(logits))
+    return replace(prompt, box=fit_box(np.asarray(logits > 0), prompt.box / ratio, REFIT) * ratio)
 
 
 def _resized(prompt: CropPrompt, size: int, image: NDArray[np.uint8]) -> CropPrompt:
@@ -259,6 +277,7 @@ def build(config: Any) -> WindowedSegmenter:
         getattr(config, "largest", 1024),
         getattr(config, "coarse", 320),
         getattr(config, "mirror", False),
+        getattr(config, "refit", True),
     )
     return WindowedSegmenter(
         model,

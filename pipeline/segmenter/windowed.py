@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
+from pipeline.fitting import overlap
 from pipeline.segmenter.crop import (
     Window,
     extract,
@@ -177,7 +178,7 @@ class WindowedSegmenter:
         if w < 8 or h < 4:
             return answer, window
         found = np.array([x, y, x + w, y + h], np.float32)
-        if box is not None and not _similar(found, box):
+        if box is not None and overlap(found, box) <= 0.5:
             return answer, window
         closer = window_around(found, photo.size, self.margin)
         if box is None and closer.side > 0.8 * window.side:
@@ -216,11 +217,3 @@ def _alike(look: _Look) -> Hashable:
     """What looks must have in common to be answered in one pass."""
     told = look.prompt
     return look.size, len(told.points), told.box is None, told.prior is None
-
-
-def _similar(a: Floats, b: Floats) -> bool:
-    """Whether two boxes overlap by half of their union."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    both = float(np.prod(np.maximum(high - low, 0)))
-    total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
-    return both > 0.5 * total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from pipeline import batch
 from pipeline.config import load_config
 from pipeline.evaluation import evaluate, evaluate_flow, score
 from pipeline.evaluation.columns import COLUMNS, DELIVERED, LABELS, answers
-from pipeline.flow import Flow
+from pipeline.flow import Finish, Flow
 from pipeline.images import write_image
 from pipeline.types import Bools, Detector, Masks, Matte, Photo
 from toys import DetectorByWidth, FakeDetector, FakeSegmenter, Toy, draw_toy
@@ -37,9 +38,10 @@ def grown(mask: Bools, pixels: int = 9) -> Bools:
 class Eroding(Flow):
     """A finish that eats the outline."""
 
-    def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Matte:
-        matte = super().finish(photo, pairs, masks)
-        return Matte(cv2.erode(matte.alpha, np.ones((7, 7))), matte.foreground)
+    def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Finish:
+        done = super().finish(photo, pairs, masks)
+        eaten = Matte(cv2.erode(done.matte.alpha, np.ones((7, 7))), done.matte.foreground)
+        return replace(done, matte=eaten)
 
 
 def ious(flow: Flow, toy: Toy) -> dict[str, float]:
