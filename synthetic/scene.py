@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from synthetic import glasses, prints, props, sets, textures
+from synthetic import glasses, prints, props, sets, textures, visors
 from synthetic import mesh as m
 from synthetic.assets import Assets
 from synthetic.camera import Camera, aim
@@ -28,6 +28,7 @@ SET_SHARES = (0.26, 0.12, 0.18, 0.1, 0.08, 0.2, 0.06)
 
 
 MODEL_SHARE = 0.12
+VISOR_SHARE = 0.04
 SEEN_SHARE = 0.35  # of a further pair; of less nobody could tell what it is
 
 
@@ -150,9 +151,12 @@ def place_pairs(
 
 
 def _pair(assets: Assets, rng: Rng) -> Dressed:
-    """One pair and what it wears: parametric, or now and then a model of the user's."""
+    """One pair and what it wears: parametric, or now and then sports glasses or a model of the
+    user's."""
     if assets.models is not None and rng.random() < MODEL_SHARE:
         return sample_model(rng, assets.model_files())
+    if rng.random() < VISOR_SHARE:
+        return visors.build(visors.sample_visor(rng)), visors.dress_visor(rng)
     spec = glasses.sample_spec(rng)
     return dressed(spec, dress(rng, spec.build, _lens_prints(rng), _temple_print(rng)))
 
