@@ -42,6 +42,15 @@ def test_the_detectors_boxes_are_the_prompts(
     assert [tuple(p.box) for p in fake_segmenter.prompts if p.box is not None] == [toy.box]
 
 
+@pytest.mark.parametrize("off", [-6, 6])
+def test_boxes_are_drawn_around_what_was_cut_out(toy: Toy, off: int) -> None:
+    x0, y0, x1, y1 = toy.box
+    short = FakeDetector([(x0, y0, x1 + off, y1 + off, 0.9, 0)])
+    result = make(short, FakeSegmenter(masks=[toy.mask])).process(toy.photo())
+    assert result.detections.boxes[0] == pytest.approx(toy.box, abs=1)
+    assert result.detections.scores == pytest.approx([0.9])
+
+
 def test_no_glasses_give_no_cut_out_and_wake_no_segmenter(toy: Toy) -> None:
     segmenter = FakeSegmenter()
     lens_alone = FakeDetector([(*toy.box, 0.99, 1)])

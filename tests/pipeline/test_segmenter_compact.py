@@ -273,3 +273,41 @@ def test_prompts_of_a_photo_share_passes_and_keep_their_order(
     assert (found.masks == want.masks).all()
     assert found.quality == pytest.approx(want.quality, abs=1e-6)
     assert found.quality[5] == 0 and len(np.unique(found.quality.round(5))) == len(prompts)
+
+
+@pytest.mark.parametrize(
+    ("box", "pointed", "refit", "second"),
+    [
+        pytest.param((20, 40, 84, 88), False, True, (20, 40, 104, 88), id="short of a tip"),
+        pytest.param((20, 40, 101, 88), False, True, (20, 40, 101, 88), id="nearly right"),
+        pytest.param((20, 40, 84, 88), True, True, (20, 40, 84, 88), id="points say more"),
+        pytest.param((20, 40, 84, 88), False, False, (20, 40, 84, 88), id="not wanted"),
+        pytest.param((90, 70, 128, 128), False, True, (90, 70, 128, 128), id="another thing"),
+    ],
+)
+def test_the_second_look_takes_the_box_that_the_first_one_saw(
+    model: CompactSam,
+    box: tuple[int, ...],
+    pointed: bool,
+    refit: bool,
+    second: tuple[int, ...],
+) -> None:
+    asked: list[np.ndarray | None] = []
+
+    class SeesOneThing(CompactModel):
+        def _ask(
+            self, images: Sequence[np.ndarray], prompts: Sequence[CropPrompt]
+        ) -> tuple[np.ndarray, np.ndarray]:
+            asked.extend(prompt.box for prompt in prompts)
+            side = len(images[0])
+            logits = np.full((1, 4, side, side), -5, np.float32)
+            x0, y0, x1, y1 = (v * side // 128 for v in (20, 40, 104, 88))
+            logits[..., y0:y1, x0:x1] = 5
+            return logits, np.ones((1, 4), np.float32)
+
+    image, _ = crop_and_prompt()
+    spots = np.full((int(pointed), 2), 60, np.float32)
+    prompt = CropPrompt(np.array(box, np.float32), spots, np.ones(len(spots), np.int64), None)
+    SeesOneThing(model, coarse=64, refit=refit).answer(image, prompt)
+    assert len(asked) == 2 and asked[1] is not None
+    assert asked[1].tolist() == list(second)
