@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.types import overlap
 from pipeline.types import Bools
 
 Box = NDArray[np.float32]
@@ -39,15 +40,7 @@ def fit_box(mask: Bools, box: Box, slack: float = 0.0) -> Box:
     inside = (corners[:, :2] >= box[:2]).all(axis=1) & (corners[:, 2:] <= box[2:]).all(axis=1)
     kept = corners[inside | (areas >= _STRAY * areas.sum())]
     fitted = np.concatenate([kept[:, :2].min(axis=0), kept[:, 2:].max(axis=0)])
-    if overlap(fitted, box) < _ALIKE:
+    if overlap(fitted, box[None])[0] < _ALIKE:
         return box
     off = np.abs(fitted - box) > slack * np.tile(box[2:] - box[:2], 2)
     return np.where(off, fitted, box)
-
-
-def overlap(first: Box, second: Box) -> float:
-    """IoU of two boxes."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    both = float(np.prod(np.maximum(high - low, 0)))
-    areas = float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2]))
-    return both / max(areas - both, 1e-6)

@@ -314,6 +314,7 @@ def _yolo(config: Config) -> Detector:
     from detector.calibration import Calibrated, Calibration
     from detector.looks import FAINT, several
     from detector.predict import YoloDetector
+    from detector.turns import Turning
 
     told = config.detector
     fit = None if told.calibration is None else Calibration(*told.calibration)
@@ -321,7 +322,7 @@ def _yolo(config: Config) -> Detector:
     least = confidence if len(told.scales) == 1 else min(FAINT, confidence)
     network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
     detector = several(network, told.size, told.scales, confidence)
-    return detector if fit is None else Calibrated(detector, fit)
+    return Turning(detector if fit is None else Calibrated(detector, fit), told.turns)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

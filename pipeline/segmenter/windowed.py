@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.types import overlap
 from pipeline.errors import ValidationError
-from pipeline.fitting import overlap
 from pipeline.segmenter.crop import (
     Window,
     extract,
@@ -178,7 +178,7 @@ class WindowedSegmenter:
         if w < 8 or h < 4:
             return answer, window
         found = np.array([x, y, x + w, y + h], np.float32)
-        if box is not None and overlap(found, box) <= 0.5:
+        if box is not None and overlap(found, box[None])[0] <= 0.5:
             return answer, window
         closer = window_around(found, photo.size, self.margin)
         if box is None and closer.side > 0.8 * window.side:

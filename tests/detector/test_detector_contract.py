@@ -59,7 +59,13 @@ def _several(weights: Callable[[], Path]) -> Detector:
     return several(network, 96, (0.7, 1.0, 1.4), confidence=0.0)
 
 
-ADAPTERS = {"fake": _fake, "yolo": _yolo, "several": _several}
+def _turning(_: Callable[[], Path]) -> Detector:
+    from detector.turns import Turning
+
+    return Turning(DarkestRegion(), (90, 30))
+
+
+ADAPTERS = {"fake": _fake, "yolo": _yolo, "several": _several, "turning": _turning}
 
 
 @pytest.fixture(scope="module", params=ADAPTERS)
