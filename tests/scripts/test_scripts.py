@@ -152,6 +152,22 @@ def test_masks_are_boxed_and_compared() -> None:
     assert evaluate.share([]) is None
 
 
+def test_figures_of_photos_go_into_the_data_card_worst_first(tmp_path: Path) -> None:
+    module = script("make_failure_figures")
+    good, bad = ({metric: value for metric in module.METRICS} for value in (0.75, 0.5))
+    report = {"photos": {"a": good, "b": bad}, "mean": good, "columns": {"truth": {"mean": bad}}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    card = tmp_path / "card.md"
+    card.write_text(f"before {module.BEGIN} old {module.END} after")
+    assert module.main([str(tmp_path / "report.json"), "--doc", str(card)]) == 0
+    rows = [line for line in card.read_text().splitlines() if line.startswith("|")]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [
+        "| b", "| a", "| **mean**", "| mean, truth's boxes",
+    ]  # fmt: skip
+    assert rows[2].count("0.500") == len(module.METRICS)
+    assert module.main([str(card)]) == 2
+
+
 @pytest.mark.slow
 def test_edges_are_laid_out_for_looking_at(tmp_path: Path) -> None:
     photo = ROOT / "datasets" / "samples" / "images" / "20000515.jpg"
