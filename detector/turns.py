@@ -25,10 +25,12 @@ class Turning:
     Args:
         detector: looks at the photo, upright and turned.
         turns: degrees counter-clockwise; none leaves the detector's answer as it is.
+        least: score from which on a find in a turned photo counts. The more looks, the more chances
+            to take another thing for glasses.
     """
 
-    def __init__(self, detector: Detector, turns: Sequence[float]) -> None:
-        self._detector, self._turns = detector, tuple(turns)
+    def __init__(self, detector: Detector, turns: Sequence[float], least: float = 0.0) -> None:
+        self._detector, self._turns, self._least = detector, tuple(turns), least
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Boxes in one uint8 (H, W, 3) RGB photo, inside it, best first."""
@@ -41,10 +43,11 @@ class Turning:
         if max(height, width) > _LONGEST:
             small = resize(rgb, fit_size((height, width), _LONGEST))
         found = max((self._turned(small, turn) for turn in self._turns), key=_surest)
-        if not _surest(found):
+        sure = found.scores >= self._least
+        if not (sure & (found.labels == EYEGLASSES)).any():
             return upright
         back = np.array([width / small.shape[1], height / small.shape[0]] * 2)
-        return Detections.of(found.boxes * back, found.scores, found.labels)
+        return Detections.of(found.boxes[sure] * back, found.scores[sure], found.labels[sure])
 
     def _turned(self, rgb: NDArray[np.uint8], turn: float) -> Detections:
         size = rgb.shape[0], rgb.shape[1]

@@ -322,7 +322,8 @@ def _yolo(config: Config) -> Detector:
     least = confidence if len(told.scales) == 1 else min(FAINT, confidence)
     network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
     detector = several(network, told.size, told.scales, confidence)
-    return Turning(detector if fit is None else Calibrated(detector, fit), told.turns)
+    scored = detector if fit is None else Calibrated(detector, fit)
+    return Turning(scored, told.turns, max(told.confidence, told.turned_confidence))
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

@@ -60,6 +60,12 @@ def test_glasses_are_found_however_the_photo_is_turned(
         assert found.scores == pytest.approx([0.9])
 
 
+@pytest.mark.parametrize(("least", "pairs"), [(0.85, 1), (0.95, 0)])
+def test_what_is_seen_turned_alone_has_to_be_sure(least: float, pairs: int) -> None:
+    standing = np.ascontiguousarray(np.rot90(photo(10, 10, 50, 20)))
+    assert len(Turning(SeesWideThings(), QUARTERS, least).detect(standing)) == pairs
+
+
 def test_a_photo_with_glasses_is_not_turned() -> None:
     detector = SeesWideThings()
     assert len(Turning(detector, QUARTERS).detect(photo(10, 10, 50, 20))) == 1
