@@ -14,6 +14,8 @@ import torch
 
 from pipeline.errors import ConfigError, UnreadableImage, ValidationError, WeightsError
 from pipeline.segmenter import training
+from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.loader import CropDataset, collate, draw_batches
 from pipeline.segmenter.losses import LossShares, dice_loss, segmentation_loss, true_iou
 from pipeline.segmenter.prompting import Truth, jitter_box, make_prompt
@@ -25,7 +27,8 @@ from pipeline.segmenter.samples import (
     read_scene,
 )
 from pipeline.segmenter.train_config import TrainConfig, load_train_config
-from pipeline.segmenter.weights_io import load_compact
+from pipeline.segmenter.weights_io import load_compact, read_card, save_compact, write_card
+from scripts_under_test import script as load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [
@@ -385,3 +388,41 @@ def test_unreadable_scenes_are_passed_over(
     for seed in range(20):
         assert crops[(seed, 64)].image.shape == (64, 64, 3)
     assert "bad.jpg" in capsys.readouterr().err
+
+
+def made(folder: Path, seed: int, config: TrainConfig) -> Path:
+    """Random weights of the tiny network, and a card."""
+    torch.manual_seed(seed)
+    weights = folder / "compact.safetensors"
+    digest = save_compact(CompactSam(CompactConfig(**config.network.model_dump())), weights)
+    card = {"name": "tiny", "file": weights.name, "sha256": digest, "steps": seed}
+    write_card(weights, card)
+    return weights
+
+
+def test_weights_are_averaged_and_the_mean_is_measured(data: Path, tmp_path: Path) -> None:
+    told = [*TINY, "validate_count=2"]
+    config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", told)
+    one, two = (made(tmp_path / name, seed, config) for name, seed in (("one", 1), ("two", 2)))
+    average = load_script("average_weights").main
+    arguments = [str(one), str(two), "--val", str(data), "--set", *told]
+    assert average([str(tmp_path / "mean"), *arguments]) == 0
+    states = [load_compact(path).state_dict() for path in (one, two)]
+    mean = load_compact(tmp_path / "mean" / one.name).state_dict()
+    for name in ("mask_decoder.mask_bias", "image_encoder.stem.1.running_var"):
+        wanted = (states[0][name] + states[1][name]) / 2
+        assert torch.allclose(mean[name], wanted, atol=2e-3), name
+    card = read_card(tmp_path / "mean" / one.name)
+    assert card is not None and card["steps"] == 2 and card["validation"]["count"] == 2
+    assert len(card["averaged"]) == 2
+
+
+def test_averages_that_make_no_sense_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", TINY)
+    one, two = (made(tmp_path / name, seed, config) for name, seed in (("one", 1), ("two", 2)))
+    average, val = load_script("average_weights").main, ["--val", str(data)]
+    assert average([str(tmp_path / "mean"), str(one), *val]) == 2
+    assert average([str(two.parent), str(one), str(two), *val]) == 2
+    assert "overwritten" in capsys.readouterr().err
