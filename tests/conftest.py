@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from toys import FakeDetector, FakeSegmenter, Toy, draw_toy
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from synthetic.renderer import Renderer
 
 REQUIRE_GL = "EYECUT_REQUIRE_GL"
+# How long an example takes says how busy the machine is, not whether it passes.
+hypothesis.settings.register_profile("eyecut", deadline=None)
+hypothesis.settings.load_profile("eyecut")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detector.letterbox import STRIDE, fit_size, letterbox, resize, square_within
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     height=st.integers(1, 500),
     width=st.integers(1, 500),
@@ -54,7 +54,7 @@ def test_shrinking_keeps_a_one_pixel_wire_visible_everywhere() -> None:
     assert (darkest < 230).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     x=st.floats(-50, 700),
     y=st.floats(-50, 700),

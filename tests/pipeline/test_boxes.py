@@ -192,7 +192,7 @@ def plain_precision(photos: Sets, least: float, low: float, high: float) -> floa
 @example(([boxes(WIDE)], [found()]))
 @example(([boxes(WIDE, WIDE)], [found((*WIDE, 0.5), (*WIDE, 0.4), (*WIDE, 0.3))]))
 @example(([boxes((0, 0, 200, 100))], [found((0, 0, 200, 100, 1.0))]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_figure_follows_coco_s_rules(photos: Sets) -> None:
     got = box_figures(*photos, [SIZE] * len(photos[0]))
     widths = {"": (0, 9), "_narrow": (0, 0.25), "_middle": (0.25, 0.65), "_wide": (0.65, 9)}
@@ -208,7 +208,7 @@ def test_every_figure_follows_coco_s_rules(photos: Sets) -> None:
 
 
 @given(sets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_average_precision_is_that_of_coco(photos: Sets) -> None:
     got = box_figures(*photos, [SIZE] * len(photos[0]))
     if not any(map(len, photos[0])):

@@ -26,7 +26,6 @@ def rectangle(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
 
 
 @given(SIDES)
-@settings(deadline=None)
 def test_the_box_is_known_to_a_fraction_of_a_pixel(sides: tuple[float, ...]) -> None:
     assert measure(rectangle(*sides)).box == pytest.approx(sides, abs=0.11)
 
@@ -90,7 +89,7 @@ def test_no_glasses_have_no_hull(level: float) -> None:
 
 
 @given(extents())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_extent_survives_json(extent: Extent) -> None:
     assert Extent.from_dict(json.loads(json.dumps(extent.to_dict()))) == extent
 

@@ -20,7 +20,7 @@ def landed(placement: Placement, points: tuple[tuple[float, float], ...]) -> np.
 
 
 @given(GROUPS, presets())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_glasses_keep_the_margins_and_land_in_their_box(
     group: list[Extent], canvas: CanvasPreset
 ) -> None:
@@ -36,7 +36,7 @@ def test_glasses_keep_the_margins_and_land_in_their_box(
 
 
 @given(GROUPS, presets())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_largest_fills_its_share_unless_something_holds_it(
     group: list[Extent], canvas: CanvasPreset
 ) -> None:
@@ -62,7 +62,7 @@ def test_the_largest_fills_its_share_unless_something_holds_it(
 
 
 @given(GROUPS, presets())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_group_shares_canvas_scale_and_baseline(
     group: list[Extent], canvas: CanvasPreset
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_group_shares_canvas_scale_and_baseline(
 
 
 @given(extents(), presets())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_alone_without_a_baseline_glasses_stand_in_the_middle(
     extent: Extent, canvas: CanvasPreset
 ) -> None:
@@ -87,7 +87,7 @@ def test_alone_without_a_baseline_glasses_stand_in_the_middle(
 
 
 @given(extents(), presets() | st.just(CanvasPreset(straighten=True)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lens_centres_of_a_front_view_are_level(extent: Extent, canvas: CanvasPreset) -> None:
     placement = place(extent, canvas)
     if not canvas.straighten or not extent.lenses:
@@ -99,7 +99,7 @@ def test_lens_centres_of_a_front_view_are_level(extent: Extent, canvas: CanvasPr
 
 
 @given(extents())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_levelled_in_place_glasses_stay_on_the_photo_if_they_can(extent: Extent) -> None:
     placement = place(extent, CanvasPreset(straighten=True))
     assert placement.scale == 1
@@ -113,7 +113,7 @@ def test_levelled_in_place_glasses_stay_on_the_photo_if_they_can(extent: Extent)
 
 
 @given(GROUPS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_source_canvas_moves_nothing(group: list[Extent]) -> None:
     placement = place(group[0], CanvasPreset(), group)
     assert placement.moves_nothing

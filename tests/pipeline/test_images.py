@@ -295,7 +295,7 @@ def test_a_decompression_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> No
         read_photo(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damage_never_escapes_as_another_error(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -34,14 +34,14 @@ def round_mask(wobble: float = 0.0, shift: float = 0.0) -> np.ndarray:
 
 
 @given(pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_yardstick_s_figures_are_taken_over(pair: Pair) -> None:
     got = measure(labelled(pair[0]), Prediction(pair[1]))
     assert {name: got[name] for name in METRICS} == score(*pair)
 
 
 @given(pairs(), st.integers(0, 40), st.integers(0, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_place_in_the_photo_changes_nothing(pair: Pair, left: int, top: int) -> None:
     """What the window rests on."""
     wide = [np.pad(m, 45) for m in pair]
@@ -51,7 +51,7 @@ def test_the_place_in_the_photo_changes_nothing(pair: Pair, left: int, top: int)
 
 
 @given(pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_shares_stay_shares(pair: Pair) -> None:
     got = measure(labelled(pair[0], lens=pair[0]), Prediction(pair[1]))
     units = {m.name: m.unit for m in MEASURES}

@@ -21,7 +21,7 @@ from pipeline.evaluation.measures import measure
 from pipeline.evaluation.truth import Prediction, TruthMasks, box_around
 
 Pair = tuple[np.ndarray, np.ndarray]
-MANY = settings(max_examples=80, deadline=None)
+MANY = settings(max_examples=80)
 
 
 def figures(pair: Pair, lens: np.ndarray | None = None, tolerance: float = 2.0) -> dict[str, float]:

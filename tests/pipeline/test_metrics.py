@@ -127,7 +127,7 @@ def test_agrees_with_the_definitions_on_shapes(
 
 @every_pair()
 @given(pairs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_agrees_with_the_definitions_on_odd_masks(pair: tuple[np.ndarray, np.ndarray]) -> None:
     assert score(*pair) == pytest.approx(plain_score(*pair), abs=1e-6)
 
@@ -136,7 +136,7 @@ places = st.tuples(st.integers(0, 699), st.integers(0, 699))
 
 
 @given(st.lists(places, min_size=1, max_size=9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_hulls_of_single_pixels_far_apart_are_the_defined_ones(told: list[tuple[int, int]]) -> None:
     """Long slanting sides, lines and points, to the pixel."""
     mask = np.zeros((700, 700), bool)
@@ -146,7 +146,7 @@ def test_hulls_of_single_pixels_far_apart_are_the_defined_ones(told: list[tuple[
 
 @every_pair()
 @given(pairs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_hull_holds_the_convex_polygon_and_at_most_its_rounding(
     pair: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_hull_holds_the_convex_polygon_and_at_most_its_rounding(
 
 
 @given(st.integers(0, 99), st.integers(0, 60), st.integers(0, 60))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_empty_space_around_both_masks_changes_nothing(seed: int, left: int, top: int) -> None:
     """What the window rests on: only the band's width depends on the picture's size."""
     truth, pred = (np.pad(blob(s, (60, 80), 5), 70) for s in (seed, seed + 500))
@@ -219,7 +219,7 @@ def yardstick() -> ModuleType:
 
 
 @given(pairs())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_equals_the_yardstick_on_odd_masks(
     yardstick: ModuleType, pair: tuple[np.ndarray, np.ndarray]
 ) -> None:

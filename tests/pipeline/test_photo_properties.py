@@ -31,7 +31,7 @@ def test_every_property_is_described_and_measured() -> None:
     assert set(measure_photo(toy.rgb, toy.mask)) == {one.name for one in PROPERTIES}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-89, 89))
 def test_roll_is_the_angle_of_the_long_axis(angle: float) -> None:
     mask = bar(angle)

@@ -214,7 +214,7 @@ word = st.text(
 names = st.sets(st.lists(word, min_size=1, max_size=3).map("/".join), max_size=6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(names, names)
 def test_every_name_gets_its_own_mask_and_no_other(wanted: set[str], given_: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

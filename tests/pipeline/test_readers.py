@@ -135,7 +135,7 @@ photo_name = st.lists(word, min_size=1, max_size=3).map("/".join)
 
 
 @pytest.mark.parametrize("kind", ["folders", "pairs", "rendered", "coco rle", "yolo", "labelme"])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(name=photo_name)
 def test_any_name_is_kept(kind: str, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

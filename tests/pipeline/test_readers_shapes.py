@@ -124,7 +124,7 @@ def test_rings_that_overlap_or_lie_apart_are_joined() -> None:
     np.testing.assert_array_equal(polygon_mask(squares, want.shape, "x"), want)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))), st.booleans())
 def test_rle_comes_back_whole(mask: Any, compressed: bool) -> None:
     note = {"image_id": 1, "category_id": 1,
@@ -139,7 +139,7 @@ def test_rle_comes_back_whole(mask: Any, compressed: bool) -> None:
         np.testing.assert_array_equal(truth.read().glasses, mask)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30))
 def test_damaged_rle_is_refused_and_never_read_beyond(counts: str) -> None:
     content = coco_file([("a", True)])

@@ -82,7 +82,7 @@ def test_the_noise_of_jpeg_is_no_matte(tmp_path: Path) -> None:
     assert_same(truth.glasses, GLASSES, exact=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays.arrays(
         st.sampled_from([np.uint8, np.uint16]), st.sampled_from([(5, 7), (5, 7, 3), (5, 7, 4)])

@@ -49,7 +49,7 @@ def photo(mask: np.ndarray) -> np.ndarray:
 
 
 @given(st.floats(4, 60), st.floats(4, 60), st.floats(0, 180))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_strip_has_the_glasses_on_its_left_and_rolls_up_again(
     a: float, b: float, angle: float
 ) -> None:

@@ -69,7 +69,7 @@ def test_the_edge_is_anti_aliased() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_mask_keeps_its_far_inside_and_outside(seed: int) -> None:
     noise = np.random.default_rng(seed).standard_normal((64, 80)).astype(np.float32)
     mask = cv2.GaussianBlur(noise, (0, 0), 4) > 0.03

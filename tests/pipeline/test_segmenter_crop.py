@@ -56,7 +56,7 @@ def test_a_cell_is_at_most_five_pixels_of_a_twelve_megapixel_photo(case: tuple) 
     assert window.side / size <= 5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(60, 300), st.integers(60, 300), st.integers(-40, 80), st.integers(-40, 80))
 @example(60, 60, 0, 61)  # below the photo
 @example(60, 60, 61, 61)

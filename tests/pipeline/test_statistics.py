@@ -21,7 +21,7 @@ from pipeline.evaluation.statistics import (
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_the_mean_lies_within_its_interval_and_both_within_the_values(values: list[float]) -> None:
     found = mean_interval(values)

@@ -144,7 +144,7 @@ def test_chance_differs_between_photos() -> None:
 
 
 @given(st.sampled_from(MOVING), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_truth_moves_exactly_as_the_photo(name: str, where: float) -> None:
     change, before = CHANGES[name], magenta()
     low, high = max(change.strengths[0], 0.4 if name == "scale" else -1e9), change.strengths[-1]
@@ -159,7 +159,7 @@ def test_truth_moves_exactly_as_the_photo(name: str, where: float) -> None:
 
 
 @given(st.floats(-180, 180))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_turns_and_tilts_lose_nothing(degrees: float) -> None:
     before = magenta()
     area = int(before.truth.glasses.sum())
@@ -220,7 +220,7 @@ def test_a_pair_that_is_cut_off_is_gone_with_its_box() -> None:
 
 
 @given(st.floats(0.01, 0.5), st.text("abcdef", min_size=1, max_size=3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_cut_takes_the_share_of_the_box(share: float, key: str) -> None:
     solid = np.zeros((200, 300), bool)
     solid[40:140, 50:250] = True

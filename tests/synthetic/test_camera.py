@@ -27,7 +27,7 @@ def test_only_what_is_ahead_and_within_the_picture_is_in_view() -> None:
     elevation=st.floats(0, 1.55),
     size=st.sampled_from([(512, 512), (400, 600), (640, 480)]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_subject_fills_a_sensible_share_of_the_picture(
     seed: int, azimuth: float, elevation: float, size: tuple[int, int]
 ) -> None:

@@ -12,7 +12,7 @@ from synthetic.curves import OUTLINES, normals, resample, sample_outline
 
 @pytest.mark.parametrize("kind", OUTLINES)
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_outlines_have_their_size_and_run_counter_clockwise(kind: str, seed: int) -> None:
     outline = sample_outline(kind, np.random.default_rng(seed))
     curve = outline.points(96)

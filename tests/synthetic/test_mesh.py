@@ -60,7 +60,7 @@ def test_normals_agree_with_the_faces(name: str) -> None:
     shift=st.tuples(*[st.floats(-100, 100)] * 3),
     flip=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_moving_keeps_volume_and_facing(
     angle: float, axis: tuple[float, ...], shift: tuple[float, ...], flip: bool
 ) -> None:

@@ -85,7 +85,7 @@ def test_what_is_in_focus_stays_as_it_is() -> None:
     assert np.array_equal(still, maps)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), aperture=st.floats(0, 60), value=st.floats(0.1, 4))
 def test_even_picture_stays_even_at_any_depth(seed: int, aperture: float, value: float) -> None:
     depth = rng(seed).uniform(0.2, 3, (7, 9)).astype(np.float32)
