@@ -18,7 +18,7 @@ def points(spec_seed: int, fold: str) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(12))
 def test_open_glasses_are_as_large_as_real_ones(seed: int) -> None:
     size = np.ptp(points(seed, "open"), axis=0)
-    assert 95 < size[0] < 185
+    assert 100 < size[0] < 185
     assert 20 < size[1] < 130
     assert 110 < size[2] < 185
 
