@@ -12,9 +12,10 @@ import albumentations as A
 import cv2
 
 from detector.config import AugmentationConfig
+from detector.letterbox import GREY
 from detector.lettering import Lettering
 
-_GREY = (114, 114, 114)  # as the letterbox pads
+_GREY = (GREY, GREY, GREY)
 
 
 def build_augmentation(config: AugmentationConfig) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRIDE = 32
-_GREY = 114  # the padding that YOLO networks are trained with
+GREY = 114  # the padding that YOLO networks are trained with
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def letterbox(rgb: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], 
     resized = fit_size(size, longest)
     padded = tuple(-(-side // STRIDE) * STRIDE for side in resized)
     offset = ((padded[0] - resized[0]) // 2, (padded[1] - resized[1]) // 2)
-    canvas = np.full((*padded, 3), _GREY, np.uint8)
+    canvas = np.full((*padded, 3), GREY, np.uint8)
     rows = slice(offset[0], offset[0] + resized[0])
     columns = slice(offset[1], offset[1] + resized[1])
     canvas[rows, columns] = resize(rgb, resized)

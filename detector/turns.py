@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.letterbox import fit_size, resize
+from detector.letterbox import GREY, fit_size, resize
 from detector.types import EYEGLASSES, Detections, Detector, check_photo
 
 _LONGEST = 1280
 """Pixels of the longer side; a larger photo is shrunk before it is turned."""
-_GREY = (114, 114, 114)  # what lies beside a letterboxed photo
 
 
 class Turning:
@@ -52,7 +51,7 @@ class Turning:
     def _turned(self, rgb: NDArray[np.uint8], turn: float) -> Detections:
         size = rgb.shape[0], rgb.shape[1]
         matrix, (height, width) = turned(turn, size)
-        seen = cv2.warpAffine(rgb, matrix, (width, height), borderValue=_GREY)
+        seen = cv2.warpAffine(rgb, matrix, (width, height), borderValue=(GREY, GREY, GREY))
         found = self._detector.detect(np.asarray(seen, np.uint8))
         boxes = turned_back(found.boxes, matrix, size)
         # A box in the corners that turning added has nothing of the photo in it.

@@ -105,10 +105,14 @@ def _rim(spec: Spec, curve: Points) -> list[Part]:
 
 def _open_range(curve: Points, below: float) -> npt.NDArray[np.intp]:
     """Indices of the upper part of a closed curve, in order along it."""
-    height = curve[:, 1] / curve[:, 1].max()
-    upper = np.flatnonzero(height > below)
-    start = int(np.argmax(np.diff(upper, prepend=upper[-1] - len(curve)) > 1))
-    return np.roll(upper, -start)
+    return unbroken(curve[:, 1] / curve[:, 1].max() > below)
+
+
+def unbroken(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Indices of the one stretch that is chosen of a closed curve, in order along it."""
+    indices = np.flatnonzero(chosen)
+    start = int(np.argmax(np.diff(indices, prepend=indices[-1] - len(chosen)) > 1))
+    return np.roll(indices, -start)
 
 
 def _lens(spec: Spec, curve: Points) -> m.Mesh:

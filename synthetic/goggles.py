@@ -14,7 +14,7 @@ from synthetic import mesh as m
 from synthetic.parts import Part
 from synthetic.shields import Shield
 from synthetic.spec import Temple, sample_fold
-from synthetic.temples import temple
+from synthetic.temples import both_temples
 
 Points = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -188,17 +188,11 @@ def _vents(goggles: Goggles) -> list[Part]:
 
 def _temples(shield: Shield, arm: Temple, fold: tuple[float, float]) -> list[Part]:
     """Both temples, and the lugs of the body that they turn on."""
-    parts = []
     edge = shield.skirt(1.0)[0]
     hinge = np.array([edge[0] - arm.thickness / 2, edge[1] + 2.0, edge[2]])
     way = np.linspace([0.0, 0.0, 5.0], [0.0, 0.0, -arm.tip_thickness - 1], 8)
     lug = m.sweep(hinge + way, 1.6, arm.height[0] * 0.36, [0, 1, 0], exponent=4.0)
-    for order, angle in enumerate(fold):
-        side = [Part(lug, "body"), *temple(arm, hinge, (0.03, 0.0), angle, float(order))]
-        if order:
-            side = [Part(p.mesh.transformed(m.mirror_x()), p.slot) for p in side]
-        parts += side
-    return parts
+    return both_temples(Part(lug, "body"), arm, hinge, 0.03, fold)
 
 
 def _strap(shield: Shield, strap: Strap) -> list[Part]:

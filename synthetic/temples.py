@@ -47,6 +47,22 @@ def temple(
     return [Part(p.mesh.transformed(place), p.slot) for p in _open_temple(arm)]
 
 
+def both_temples(
+    lug: Part, arm: Temple, hinge: Points, lean: float, fold: tuple[float, float]
+) -> list[Part]:
+    """The two temples of a one-piece front, each with the lug that it turns on.
+
+    lug, hinge: of the +x side. lean: how far both hang down, fold: as `temple` has it, in radians.
+    """
+    parts = []
+    for order, angle in enumerate(fold):
+        side = [lug, *temple(arm, hinge, (lean, 0.0), angle, float(order))]
+        if order:
+            side = [Part(p.mesh.transformed(m.mirror_x()), p.slot) for p in side]
+        parts += side
+    return parts
+
+
 def _open_temple(arm: Temple) -> list[Part]:
     """Bar or bars, and the sleeve over the tip, with the hinge at the origin."""
     path = _temple_path(arm)

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from synthetic import mesh as m
-from synthetic.fronts import wrap
+from synthetic.fronts import unbroken, wrap
 from synthetic.materials import Material, Outfit, sample_acetate, sample_lens
 from synthetic.parts import Part
 from synthetic.shields import Shield
 from synthetic.spec import Temple, sample_fold
-from synthetic.temples import temple
+from synthetic.temples import both_temples
 
 Points = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -92,9 +92,7 @@ def _rim(visor: Visor) -> Part:
     path[:, 2] = shield.bulge * (1 - (path[:, 1] / shield.half_height) ** 2) - 0.5
     high = np.where(path[:, 1] > 0, visor.brow, visor.brow * 0.5)
     if not visor.rimmed:
-        upper = np.flatnonzero(path[:, 1] > -0.1 * shield.half_height)
-        start = int(np.argmax(np.diff(upper, prepend=upper[-1] - len(path)) > 1))
-        upper = np.roll(upper, -start)
+        upper = unbroken(path[:, 1] > -0.1 * shield.half_height)
         path, high = path[upper], np.full(len(upper), visor.brow)
     body = m.sweep(path, high, 2.0, [0, 0, 1], exponent=3.0, closed=visor.rimmed)
     return Part(wrap(shield.wrap_radius, body), "front")
@@ -112,17 +110,12 @@ def _nose(shield: Shield) -> list[Part]:
 
 def _arms(visor: Visor) -> list[Part]:
     """Both arms and the lugs that they turn on."""
-    arm, shield, parts = visor.temple, visor.shield, []
-    edge = shield.skirt(1.0)[0]
+    arm = visor.temple
+    edge = visor.shield.skirt(1.0)[0]
     hinge = np.array([edge[0] - arm.thickness / 2, edge[1] + 3.0, edge[2]])
     way = np.linspace([-1.0, 0.0, 6.0], [0.0, 0.0, -2.0], 8)
     lug = m.sweep(hinge + way, 1.8, arm.height[0] * 0.4, [0, 1, 0], exponent=4.0)
-    for order, angle in enumerate(visor.fold):
-        side = [Part(lug, "front"), *temple(arm, hinge, (visor.lean, 0.0), angle, float(order))]
-        if order:
-            side = [Part(p.mesh.transformed(m.mirror_x()), p.slot) for p in side]
-        parts += side
-    return parts
+    return both_temples(Part(lug, "front"), arm, hinge, visor.lean, visor.fold)
 
 
 def dress_visor(rng: Rng) -> Outfit:
