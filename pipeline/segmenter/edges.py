@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import WeightsError
 from pipeline.refine.strips import OFFSETS, WIDTH
-from pipeline.segmenter.weights_io import sha256_of
+from pipeline.segmenter.weights_io import check_file, sha256_of
 from pipeline.types import Bytes, Floats
 
 EMBEDDED = Path(__file__).parents[1] / "refine" / "weights" / "edges.safetensors"
@@ -118,9 +118,10 @@ def load_edges(weights: str = "embedded", device: str = "cpu") -> NetworkEdges:
     """Load the network: "embedded", or the path of a safetensors file.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another network.
+        WeightsError: the file is missing, damaged, of another network, or not what its card says.
     """
     path = EMBEDDED if weights == "embedded" else Path(weights)
+    check_file(path, "refine.edges", required=path == EMBEDDED)
     network = EdgeNet()
     try:
         network.load_state_dict(load_file(path))

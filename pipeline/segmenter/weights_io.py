@@ -1,7 +1,7 @@
 """The compact segmenter's weights: one safetensors file in half precision, and its card.
 
 The file carries the architecture; the card beside it (`model_card.json`) carries the file's
-SHA-256, which is checked on load.
+SHA-256, which is checked on load, as that of the edge network's file is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def load_compact(path: str | Path = "embedded", device: str | torch.device = "cp
         WeightsError: the file is missing, damaged, of another model, or not what its card says.
     """
     file = EMBEDDED if str(path) == "embedded" else Path(path)
-    _check(file, required=file == EMBEDDED)
+    check_file(file, "segmenter.weights", required=file == EMBEDDED)
     try:
         with safe_open(file, framework="pt") as reader:
             metadata = reader.metadata() or {}
@@ -91,10 +91,15 @@ def read_card(weights: Path) -> dict[str, Any] | None:
     return card if card.get("file") == weights.name else None
 
 
-def _check(file: Path, *, required: bool) -> None:
+def check_file(file: Path, key: str, *, required: bool) -> None:
+    """Check that the weights that `key` of the configuration names are those of their card.
+
+    Raises:
+        WeightsError: the file is missing or differs, or a card that is `required` is missing.
+    """
     if not file.is_file():
-        hint = "reinstall eyecut" if required else "check segmenter.weights"
-        raise WeightsError(f"segmenter weights {file} not found; {hint}")
+        hint = "reinstall eyecut" if required else f"check {key}"
+        raise WeightsError(f"weights {file} not found; {hint}")
     card = read_card(file)
     if card is None:
         if required:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from pipeline.refine.contour import outlines, smooth
 from pipeline.refine.edges import Working, edge_matte
 from pipeline.refine.gaps import clear_remains, open_gaps
 from pipeline.refine.strips import WIDTH, Strips, roll_up, unroll
-from pipeline.segmenter.edges import EdgeNet, NetworkEdges, load_edges, save_edges
+from pipeline.segmenter.edges import EMBEDDED, EdgeNet, NetworkEdges, load_edges, save_edges
+from pipeline.segmenter.weights_io import CARD
 
 PAPER, DARK = 225, 40
 
@@ -268,6 +271,17 @@ def test_missing_and_foreign_weights_are_told(tmp_path) -> None:  # type: ignore
     for name in ("none.safetensors", "other.safetensors"):
         with pytest.raises(WeightsError, match=name):
             load_edges(str(tmp_path / name))
+
+
+def test_weights_that_are_not_those_of_their_card_are_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    for path in (EMBEDDED, EMBEDDED.with_name(CARD)):
+        shutil.copy(path, tmp_path)
+    load_edges(str(tmp_path / EMBEDDED.name))
+    damaged = bytearray(EMBEDDED.read_bytes())
+    damaged[-1] ^= 1
+    (tmp_path / EMBEDDED.name).write_bytes(damaged)
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_edges(str(tmp_path / EMBEDDED.name))
 
 
 def test_the_embedded_network_finds_the_edge_of_a_plain_shape() -> None:
