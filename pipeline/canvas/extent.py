@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]
 HALF = 0.5
 """More opaque than this is glasses; less is the softness of their edge."""
 _ROUNDING = 0.1
-"""Pixels by which the hull may be off, for fewer corners."""
+"""Pixels by which the hull may be off, but for its outermost corners, for fewer corners."""
 _GRAIN = 0.1
 """A lens this much smaller than the largest is a speck of the mask, not a lens."""
 _LOOK = 256
@@ -162,9 +162,12 @@ def _hull(alpha: Floats, inside: Bools, left: int, top: int) -> tuple[Point, ...
             _crossings(alpha.T, inside.T, top, left)[:, ::-1],
         ]
     )
-    hull = cv2.convexHull(np.ascontiguousarray(points, np.float32))
-    fewer = cv2.approxPolyDP(hull, _ROUNDING, True)
-    hull = (fewer if len(fewer) >= 3 else hull)[:, 0]
+    hull = cv2.convexHull(np.ascontiguousarray(points, np.float32))[:, 0]
+    fewer = cv2.approxPolyDP(hull, _ROUNDING, True)[:, 0]
+    # The outermost corners stay: the glasses stand on the lowest, and presets measure the box.
+    outermost = hull[np.concatenate([hull.argmin(axis=0), hull.argmax(axis=0)])]
+    fewer = cv2.convexHull(np.concatenate([fewer, outermost]))[:, 0]
+    hull = fewer if len(fewer) >= 3 else hull
     return tuple((round(float(x), 2), round(float(y), 2)) for x, y in hull)
 
 
