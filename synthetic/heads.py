@@ -6,7 +6,7 @@ the eyes are behind the lenses at y = 0, temples run towards -z.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -60,6 +60,16 @@ class Head:
     length: float
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Colours of a person: skin and hair as tones, and what skin and clothes are made of."""
+
+    tone: Tone
+    hair: Tone
+    skin: Material
+    cloth: Material
+
+
 def sample_head(rng: Rng, width: float) -> Head:
     """A head that is `width` mm wide where the temples pass."""
     return Head(
@@ -69,21 +79,33 @@ def sample_head(rng: Rng, width: float) -> Head:
         eyes=float(rng.uniform(56, 68)),
         nose=float(rng.uniform(16, 28)),
         hairline=float(rng.uniform(45, 75)),
-        hair=float(rng.choice([0.0, rng.uniform(4, 14), rng.uniform(12, 40)], p=[0.1, 0.5, 0.4])),
+        hair=float(
+            rng.choice(
+                [0.0, rng.uniform(4, 14), rng.uniform(12, 40), rng.uniform(40, 90)],
+                p=[0.1, 0.45, 0.33, 0.12],
+            )
+        ),
         length=float(rng.choice([0.0, rng.uniform(60, 260)], p=[0.5, 0.5])),
     )
 
 
-def build_head(rng: Rng, assets: Assets, head: Head) -> list[Thing]:
-    """Everything of a person but the glasses."""
-    tone, tress = _sample_skin(rng), _HAIR[int(rng.integers(len(_HAIR)))]
-    skin = hsv(*tone)
-    rough = float(rng.uniform(0.35, 0.6))
-    face = Material(skin, roughness=rough, texture=_paint_face(rng, head, tone, tress))
-    plain = Material(skin, roughness=rough)
-    things = [Thing(_skull(head), face), *_ears(head, plain), *_bust(rng, assets, head, plain)]
+def sample_looks(rng: Rng, assets: Assets) -> Looks:
+    """How somebody looks."""
+    tone, hair = _sample_skin(rng), _HAIR[int(rng.integers(len(_HAIR)))]
+    skin = Material(hsv(*tone), roughness=float(rng.uniform(0.35, 0.6)))
+    cloth = Material(sample_colour(rng), roughness=0.9)
+    if rng.random() < 0.5:
+        cover = props.cover(rng, assets)
+        cloth = Material((1, 1, 1), roughness=0.9, texture=cover, texture_scale=3)
+    return Looks(tone, hair, skin, cloth)
+
+
+def build_head(rng: Rng, head: Head, looks: Looks) -> list[Thing]:
+    """Everything of a person but glasses and hands, the skull first."""
+    face = replace(looks.skin, texture=_paint_face(rng, head, looks.tone, looks.hair))
+    things = [Thing(_skull(head), face), *_ears(head, looks.skin), *_bust(rng, head, looks)]
     if head.hair:
-        things += _hair(rng, head, tress)
+        things += _hair(rng, head, looks.hair)
     return things
 
 
@@ -201,19 +223,14 @@ def _ears(head: Head, skin: Material) -> list[Thing]:
     return [Thing(ear.transformed(place), skin) for place in places]
 
 
-def _bust(rng: Rng, assets: Assets, head: Head, skin: Material) -> list[Thing]:
+def _bust(rng: Rng, head: Head, looks: Looks) -> list[Thing]:
     low = -12 - head.height / 2
     neck = m.ellipsoid([62, 105, 62], 20, 24).transformed(m.translation([0, low - 15, -110]))
     wide = float(rng.uniform(190, 240))
     trunk = m.ellipsoid([wide, 230, 115], 30, 36).transformed(
         m.translation([0, low - 265, -115 - float(rng.uniform(0, 20))])
     )
-    cloth = Material(sample_colour(rng), roughness=0.9)
-    if rng.random() < 0.5:
-        cloth = Material(
-            (1, 1, 1), roughness=0.9, texture=props.cover(rng, assets), texture_scale=3
-        )
-    return [Thing(neck, skin), Thing(trunk, cloth)]
+    return [Thing(neck, looks.skin), Thing(trunk, looks.cloth)]
 
 
 def _hair(rng: Rng, head: Head, tress: Tone) -> list[Thing]:

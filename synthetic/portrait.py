@@ -12,7 +12,8 @@ from synthetic import props, sets
 from synthetic.assets import Assets
 from synthetic.camera import aim
 from synthetic.glasses import sample_spec
-from synthetic.heads import build_head, sample_head
+from synthetic.hands import raise_hands
+from synthetic.heads import build_head, sample_head, sample_looks
 from synthetic.lighting import sample_light
 from synthetic.materials import Material, dress, sample_colour
 from synthetic.props import Thing
@@ -83,7 +84,9 @@ def _person(rng: Rng, assets: Assets) -> tuple[list[Item], list[Thing], dict[str
     seat = m.translation([0, float(rng.normal(-3, 3)), float(rng.uniform(2, 9))])
     seat = seat @ m.rotation([1, 0, 0], float(rng.normal(0.03, 0.05)))
     worn = [Item(p.mesh.transformed(seat), outfit.slots[p.slot], 0, p.is_lens) for p in parts]
-    return worn, build_head(rng, assets, head), outfit.tags
+    looks = sample_looks(rng, assets)
+    person = build_head(rng, head, looks) + raise_hands(rng, head, looks.skin, looks.cloth)
+    return worn, person, outfit.tags
 
 
 def _nod(rng: Rng) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthetic.assets import Assets
-from synthetic.heads import build_head, sample_head
+from synthetic.heads import build_head, sample_head, sample_looks
 from synthetic.portrait import sample_portrait
 from synthetic.renderer import Renderer
 
@@ -18,8 +18,8 @@ SIZE = (160, 120)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_head_is_as_large_as_a_real_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    head = sample_head(rng, 134.0)
-    skull = build_head(rng, Assets(), head)[0].mesh.positions
+    head, looks = sample_head(rng, 134.0), sample_looks(rng, Assets())
+    skull = build_head(rng, head, looks)[0].mesh.positions
     width, height, depth = np.ptp(skull, axis=0)
     assert 125 < width < 145
     assert 190 < height < 260
@@ -29,7 +29,8 @@ def test_a_head_is_as_large_as_a_real_one(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_nose_stands_out_between_the_lenses_and_the_eyes_lie_behind_them(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    skull = build_head(rng, Assets(), sample_head(rng, 134.0))[0].mesh.positions
+    head, looks = sample_head(rng, 134.0), sample_looks(rng, Assets())
+    skull = build_head(rng, head, looks)[0].mesh.positions
     middle = skull[(np.abs(skull[:, 0]) < 6) & (skull[:, 2] > -60)]
     tip = middle[middle[:, 2].argmax()]
     assert -55 < tip[1] < -20
