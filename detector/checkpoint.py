@@ -91,7 +91,7 @@ def read_checkpoint(weights: Path | str) -> Checkpoint:
             ".safetensors file, or 'yolo11n.yaml' to train from scratch"
         )
     if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+        return _read_own(path)
     if path.suffix == ".pt":
         return _read_pickle(path)
     raise WeightsError(f"{path}: weights end in .pt or .safetensors")
@@ -104,13 +104,36 @@ def _read_embedded() -> Checkpoint:
             f"{EMBEDDED_PATH}: the embedded weights or their {CARD_NAME} are missing; reinstall "
             "eyecut, or train them with scripts/train_detector.py"
         )
-    expected = json.loads(card.read_text(encoding="utf-8")).get("sha256")
-    if expected != sha256(EMBEDDED_PATH):
-        raise WeightsError(
-            f"{EMBEDDED_PATH}: its SHA-256 is not the one in {CARD_NAME}, so the file was altered "
-            "or cut short; reinstall eyecut"
-        )
+    _compare(EMBEDDED_PATH, _card_of(card).get("sha256"), "reinstall eyecut")
     return _read_safetensors(EMBEDDED_PATH)
+
+
+def _card_of(card: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{card}: not a model card ({error}); export the weights again"
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _compare(path: Path, expected: object, remedy: str) -> None:
+    """Raise WeightsError where a file's SHA-256 is not the one expected."""
+    if expected != sha256(path):
+        raise WeightsError(
+            f"{path}: its SHA-256 is not the one in {CARD_NAME}, so the file was altered or cut "
+            f"short; {remedy}"
+        )
+
+
+def _read_own(path: Path) -> Checkpoint:
+    """A user's export; a card beside it that names it must be its own."""
+    card = path.with_name(CARD_NAME)
+    told = _card_of(card) if card.is_file() else {}
+    if told.get("file") == path.name:
+        _compare(path, told.get("sha256"), "export it again, or remove the card if it is old")
+    return _read_safetensors(path)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:

@@ -113,6 +113,7 @@ def export(run: Path, report: Callable[[str], None] = print) -> Path:
     class_map(checkpoint.names, str(last))
     stem = Path(checkpoint.architecture).stem
     path = run / "export" / f"eyeglasses-{stem}.safetensors"
+    path.with_name(CARD_NAME).unlink(missing_ok=True)  # of the weights before
     digest = write_safetensors(checkpoint, path)
     report(f"measuring {path.name} on {sum(len(d.val) for d in datasets)} validation pictures")
     progress = _progress(run)

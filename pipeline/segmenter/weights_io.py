@@ -98,7 +98,7 @@ def check_file(file: Path, key: str, *, required: bool) -> None:
         WeightsError: the file is missing or differs, or a card that is `required` is missing.
     """
     if not file.is_file():
-        hint = "reinstall eyecut" if required else f"check {key}"
+        hint = "reinstall eyecut" if required else f"check {key}, or set it to embedded"
         raise WeightsError(f"weights {file} not found; {hint}")
     card = read_card(file)
     if card is None:

@@ -180,6 +180,33 @@ def test_altered_embedded_weights_are_refused(embedded: SimpleNamespace) -> None
         read_checkpoint("embedded")
 
 
+@pytest.mark.parametrize(
+    ("named", "digest", "refused"),
+    [("own.safetensors", "0" * 64, True), ("other.safetensors", "0" * 64, False)],
+)
+def test_own_weights_must_be_those_of_a_card_that_names_them(
+    trained: Checkpoint, tmp_path: Path, named: str, digest: str, refused: bool
+) -> None:
+    weights = tmp_path / "own.safetensors"
+    actual = write_safetensors(trained, weights)
+    card = tmp_path / "model_card.json"
+    card.write_text(json.dumps({"file": named, "sha256": actual}))
+    assert read_checkpoint(weights).imgsz == 320
+    card.write_text(json.dumps({"file": named, "sha256": digest}))
+    if refused:
+        with pytest.raises(WeightsError, match=r"own\.safetensors: .*SHA-256.*export it again"):
+            read_checkpoint(weights)
+    else:
+        assert read_checkpoint(weights).imgsz == 320
+
+
+def test_a_card_that_is_not_json_is_named(trained: Checkpoint, tmp_path: Path) -> None:
+    write_safetensors(trained, tmp_path / "own.safetensors")
+    (tmp_path / "model_card.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"model_card\.json: not a model card"):
+        read_checkpoint(tmp_path / "own.safetensors")
+
+
 @pytest.mark.parametrize("missing", ["weights", "card"])
 def test_missing_embedded_weights_are_named(embedded: SimpleNamespace, missing: str) -> None:
     getattr(embedded, missing).unlink()
