@@ -37,12 +37,13 @@ class Light:
 
 _UP = harmonics([0.0, 1.0, 0.0])
 _KINDS = {
-    "white": ("tent", "softboxes", "ring", "hard_lamp"),
+    "white": ("tent", "softboxes", "ring", "window", "hard_lamp", "hard_lamp"),
     "turntable": ("tent", "softboxes", "ring", "window", "hard_lamp"),
-    "cloth": ("softboxes",),
+    "cloth": ("softboxes", "hard_lamp"),
     "dark": ("softboxes", "hard_lamp", "dark_room", "window"),
 }
-"""Lights that a set is photographed under; sets that are not named take any."""
+"""Lights that a set is photographed under, named twice where twice as often; sets that are not
+named take any."""
 _HARD = ("hard_lamp", "outdoor_sun")
 """Lights so small that a shadow has the outline of what casts it."""
 
@@ -77,7 +78,7 @@ def sample_light(rng: Rng, assets: Assets, kind: str) -> Light:
 def _softness(rng: Rng, hard: bool) -> float:
     """Radius of the key light as the set sees it (tangent)."""
     sharp, soft = rng.uniform(0.008, 0.05), rng.uniform(0.05, 0.45)
-    return float(sharp if rng.random() < (0.9 if hard else 0.35) else soft)
+    return float(sharp if rng.random() < (0.9 if hard else 0.5) else soft)
 
 
 def _gobo(rng: Rng) -> npt.NDArray[np.uint8]:
