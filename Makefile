@@ -25,6 +25,7 @@ lint: $(VENV)/.set-up-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy scripts
 
 format: $(VENV)/.set-up-test
 	$(BIN)/ruff check --fix .

@@ -38,7 +38,7 @@ class Calibration:
                 f"{self.offset}"
             )
 
-    def probability(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
+    def probability(self, scores: float | NDArray[np.floating]) -> NDArray[np.float32]:
         """Scores of a detector, any shape in [0, 1], as probabilities: float32."""
         raw = logit(np.clip(np.asarray(scores, np.float64), _EDGE, 1 - _EDGE))
         return np.asarray(expit(self.slope * raw + self.offset), np.float32)

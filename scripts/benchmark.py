@@ -113,7 +113,9 @@ def measure(
     from pipeline.benchmark.case import measure as measure_case
     from pipeline.benchmark.rivals import RIVALS, onnx
 
-    outcomes, batched = [], []
+    outcomes: list[Outcome] = []
+    batched: list[Batched] = []
+    rivals: list[Rival] = []
     with tempfile.TemporaryDirectory() as name:
         for case in cases(options, Path(name)):
             if case.random and not Path(case.weights).exists():
@@ -122,16 +124,15 @@ def measure(
             print(describe(outcomes[-1]), flush=True)
     for case in batches(options):
         batched.append(apart(measure_batch, case))
-        one = batched[-1]
+        last = batched[-1]
         print(
-            f"{case.batch} in one pass, {case.threads} threads: {one.detect.median:.3f} s a photo "
-            f"to detect, {one.segment.median:.3f} s a pair to segment, {one.peak_mb:.0f} MB",
+            f"{case.batch} in one pass, {case.threads} threads: {last.detect.median:.3f} s a photo "
+            f"to detect, {last.segment.median:.3f} s a pair to segment, {last.peak_mb:.0f} MB",
             flush=True,
         )
     first = outcomes[0].case
     work = [RIVALS[name] for name in options.rivals]
     work += [partial(onnx, path) for path in options.onnx]
-    rivals = []
     for one in work:
         rivals.append(apart(one, first))
         rival = rivals[-1]
