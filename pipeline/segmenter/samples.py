@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage, ValidationError
-from pipeline.segmenter.augment import photometric
+from pipeline.segmenter.augment import cast_shadow, photometric
 from pipeline.segmenter.prompting import Truth, make_prompt
 
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 Floats = NDArray[np.float32]
+SHADOWS = 0.25  # share of crops with one more shadow
 PAD_COLOUR = (124, 116, 104)  # the mean colour that the network subtracts
 
 
@@ -141,6 +142,8 @@ def make_sample(
     target = instances[chosen] if chosen is not None else Truth.empty(size)
     rest = [t for i, t in enumerate(instances) if i != chosen]
     prompt = make_prompt(rng, target, rest, size)
+    if warped and rng.random() < SHADOWS:
+        image = cast_shadow(rng, image, *np.max(warped, axis=0).transpose(2, 0, 1))
     image = photometric(rng, image)
     planes = np.stack([prompt.truth.glasses, prompt.truth.frame, prompt.truth.lens])
     return Sample(
