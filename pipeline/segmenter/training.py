@@ -27,7 +27,6 @@ from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.training_run import (
     Run,
     Trainable,
-    choose_device,
     count_trained,
     count_weights,
     half_precision,
@@ -231,7 +230,6 @@ class Window:
 __all__ = [
     "CHECKPOINT",
     "Run",
-    "choose_device",
     "count_weights",
     "half_precision",
     "make_optimizer",

@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.devices import choose_device, has_bfloat16
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.tunable import FILES, TunableSam, load_tunable, save_tunable
@@ -134,23 +135,11 @@ def seed_all(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU where there is one, else the processor."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
 def half_precision(config: TrainConfig, device: torch.device) -> bool:
     """Whether to compute in bfloat16: asked for, or the processor has instructions for it."""
     if config.precision != "auto":
         return config.precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    except AttributeError:
-        return False
+    return has_bfloat16(device)
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
