@@ -4,9 +4,11 @@
 
 DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too; recall,
 false finds and silence on empty scenes at the configured confidence. Segmenter: IoU of the glasses,
-asked with the truth's own boxes, and Spearman's correlation of the IoU that it expects with the
-true one. Together: what `eyecut run` cuts out of each scene, against all glasses in it, and the
-boxes around it; a scene without glasses counts as silent where nothing is cut out.
+asked with the truth's own boxes; Spearman's correlation of the IoU that it expects with the true
+one; in scenes of several pairs (`among_others`) the IoU, and the share of pairs (`obeyed`) that no
+other pair's box cuts out better than their own. Together: what `eyecut run` cuts out of each scene,
+against all glasses in it, and the boxes around it; a scene without glasses counts as silent where
+nothing is cut out.
 """
 
 from __future__ import annotations
@@ -75,6 +77,8 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     from pipeline.types import Photo, Prompt
 
     asked: list[float] = []
+    among: list[float] = []
+    obeyed: list[bool] = []
     guessed: list[float] = []
     cut: list[float] = []
     silent: list[bool] = []
@@ -89,7 +93,11 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         if truths:
             prompts = [Prompt(box=box_around(truth)[0]) for truth in truths]
             found = flow.segmenter.segment(photo, prompts)
-            asked += [iou(one, truth) for one, truth in zip(found.masks, truths, strict=True)]
+            agreement = np.array([[iou(one, truth) for one in found.masks] for truth in truths])
+            asked += agreement.diagonal().tolist()
+            if len(truths) > 1:
+                among += agreement.diagonal().tolist()
+                obeyed += own_is_best(agreement)
             guessed += found.quality.tolist()
         result = flow.cut(photo)
         matte = result.matte
@@ -103,7 +111,8 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         else:
             silent.append(matte is None)
     rank = rank_correlation(guessed, asked)
-    segmenter = {**summary(asked), "quality_rank": rank}
+    others = {**summary(among), "obeyed": share(obeyed)}
+    segmenter = {**summary(asked), "quality_rank": rank, "among_others": others}
     together = {**summary(cut), "silent": share(silent), **box_figures(boxes, delivered, sizes)}
     return {"segmenter": segmenter, "together": together}
 
@@ -112,6 +121,11 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two masks; 1 where both are empty."""
     union = np.count_nonzero(one | other)
     return np.count_nonzero(one & other) / union if union else 1.0
+
+
+def own_is_best(agreement: np.ndarray) -> list[bool]:
+    """For each pair whether no other box's mask scores above its own; (N, N), pairs by masks."""
+    return [bool(row[i] >= row.max()) for i, row in enumerate(agreement)]
 
 
 def summary(values: Sequence[float]) -> dict[str, float | None]:

@@ -148,6 +148,8 @@ def test_masks_are_boxed_and_compared() -> None:
     assert box_around(one).tolist() == [[10, 5, 20, 10]]
     assert evaluate.iou(one, other) == pytest.approx(1 / 3)
     assert evaluate.iou(one & other & False, one & False) == 1
+    agreement = np.array([[0.9, 0.2, 0.0], [0.7, 0.6, 0.0], [0.0, 0.0, 0.0]])
+    assert evaluate.own_is_best(agreement) == [True, False, True]
     assert evaluate.summary([0.5, 1.0])["iou"] == 0.75
     assert evaluate.share([]) is None
 
