@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ValidationError
 from pipeline.evaluation.ciede import ciede2000
 from pipeline.evaluation.geometry import near
+from pipeline.refine.light import to_levels, to_light
 from pipeline.types import Bools, Bytes, Floats
 
 BAND = 4.0
@@ -49,8 +50,9 @@ def band_figures(
         band: bool (H, W), as of `edge_band`.
 
     Returns:
-        ``alpha``: mean absolute error of alpha. ``colour``: mean CIEDE2000 on white where lenses
-        cover less than half.
+        ``alpha``: mean absolute error of alpha. Mean CIEDE2000 on white where lenses cover less
+        than half: ``colour`` against the cut-out laid over white as programs do it, ``light``
+        against the same glasses photographed before white, where light mixes.
 
     Raises:
         ValidationError: the sizes differ.
@@ -61,9 +63,17 @@ def band_figures(
     share = exact[:, 3:] / np.float32(255)
     error = float(np.abs(share[:, 0] - alpha[band]).mean()) if len(exact) else 0.0
     opaque = lens[band] < 0.5
-    white = np.rint(255 - (255 - exact[:, :3]) * share).astype(np.uint8)[opaque]
-    colour = float(ciede2000(white, canvas[band][opaque]).mean()) if len(white) else 0.0
-    return {"alpha": error, "colour": colour}
+    exact, share, shown = exact[opaque], share[opaque], canvas[band][opaque]
+    laid = 255 - (255 - exact[:, :3]) * share
+    lit = to_levels(1 - (1 - to_light(exact[:, :3])) * share)
+    return {"alpha": error, "colour": _difference(laid, shown), "light": _difference(lit, shown)}
+
+
+def _difference(exact: Floats, shown: Bytes) -> float:
+    """Mean CIEDE2000 of colours (N, 3), 0 where there are none."""
+    if not len(exact):
+        return 0.0
+    return float(ciede2000(np.rint(exact).astype(np.uint8), shown).mean())
 
 
 def wire_widths(

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.compose import over_white
 from pipeline.evaluation.finish import band_figures, edge_band, wire_widths
+from pipeline.refine.light import to_levels, to_light
 
 
 def wire(width: float, angle: float = 17.0, size: int = 240) -> np.ndarray:
@@ -56,6 +57,15 @@ def test_the_truth_itself_is_without_fault() -> None:
     found = band_figures(truth, np.zeros_like(alpha), alpha, canvas, edge_band(alpha))
     assert found["alpha"] < 1e-6
     assert found["colour"] < 0.2
+    assert found["light"] > 1, "programs blend dark edges heavier than light does"
+
+
+def test_an_edge_blended_as_light_mixes_agrees_with_the_photo_before_white() -> None:
+    truth, alpha = scene()
+    canvas = np.rint(to_levels(1 - (1 - to_light(np.float32(40))) * alpha)).astype(np.uint8)
+    canvas = np.repeat(canvas[..., None], 3, axis=2)
+    found = band_figures(truth, np.zeros_like(alpha), alpha, canvas, edge_band(alpha))
+    assert found["light"] < 0.2 < 1 < found["colour"]
 
 
 def test_a_shifted_edge_and_a_wrong_colour_are_told() -> None:
