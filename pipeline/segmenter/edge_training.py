@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
+from pipeline.segmenter.devices import has_bfloat16
 from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN
 from pipeline.segmenter.edges import EdgeNet, decided, features
 
@@ -63,7 +65,8 @@ def train(
         raise ValidationError(f"{len(samples)} samples are too few to hold {plan.held} out")
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    network = network or EdgeNet()
+    network = (network or EdgeNet()).to(memory_format=torch.channels_last)
+    half = has_bfloat16(torch.device("cpu"))
     learned, held = samples[: len(samples) - plan.held], samples[len(samples) - plan.held :]
     optimiser = torch.optim.AdamW(network.parameters(), plan.rate, weight_decay=1e-4)
     started, step, gone = time.monotonic(), 0, 0.0
@@ -73,7 +76,9 @@ def train(
             group["lr"] = plan.rate * min(1.0, (step + 1) / _WARM_UP) * slow
         chosen = learned[np.sort(rng.integers(0, len(learned), plan.batch))]
         x, alpha, weight = tensors(augmented(chosen, rng))
-        value = loss(network(x), alpha, weight)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            found = network(x)
+        value = loss(found.float(), alpha, weight)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -139,5 +144,5 @@ def augmented(samples: Samples, rng: np.random.Generator) -> Samples:
     share = np.clip(samples[..., GUESS] / np.float32(255), 1e-3, 1 - 1e-3)
     logits = np.log(share / (1 - share)) * np.exp(drawn(0.3, 1))
     logits *= np.where(rng.random((count, 1, 1)) < 0.1, 6, 1)  # now and then all but a bare mask
-    samples[..., GUESS] = np.clip(255 / (1 + np.exp(-logits)) + 0.5, 0, 255)
+    samples[..., GUESS] = 255 * expit(logits) + 0.5
     return samples
