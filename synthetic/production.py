@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Protocol
 
 import cv2
@@ -241,12 +242,21 @@ _SOURCE: SceneSource | None = None
 def _prepare(order: Order) -> None:
     """First thing in a worker, before a GL driver is loaded."""
     global _ORDER
+    Thread(target=_end_with_parent, daemon=True).start()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     share = max(1, (cores or 1) // order.workers)
     # The software renderer starts a thread a core unless told; 0 renders in the calling thread.
     os.environ["LP_NUM_THREADS"] = str(share if share > 1 else 0)
     cv2.setNumThreads(share)
     _ORDER = order
+
+
+def _end_with_parent() -> None:
+    """A run that is killed cannot stop its workers, which would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None, "workers are spawned"
+    parent.join()
+    os._exit(1)
 
 
 def _work(seed: int) -> Outcome:

@@ -86,3 +86,12 @@ class DiesAtFour(FakeScenes):
         if seed == 4:
             os._exit(1)
         return super().render(seed, *args, **kwargs)
+
+
+class TellsItsProcess(FakeScenes):
+    """Writes the number of its process where the environment says."""
+
+    def __init__(self, assets: Assets | None = None) -> None:
+        super().__init__(assets)
+        with open(os.environ["TELL_PROCESS"], "w") as file:
+            file.write(f"{os.getpid()}\n")

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,3 +163,39 @@ def test_command_names_a_wrong_folder_and_ends_with_two(tmp_path: Path) -> None:
     assert told.returncode == 2
     assert "nowhere" in told.stderr
     assert not (tmp_path / "out").exists()
+
+
+def is_running(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "process"
+    code = (
+        "from test_production import order, quiet; from pathlib import Path;"
+        "from synthetic.production import produce;"
+        f"produce(order(Path({str(tmp_path / 'data')!r}), 100_000, workers=1,"
+        " source='fake_scenes:TellsItsProcess'), quiet)"
+    )
+    here = Path(__file__).resolve().parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1])))
+    environment = {**os.environ, "TELL_PROCESS": str(told), "PYTHONPATH": paths}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as run:
+        try:
+            assert eventually(lambda: told.is_file() and told.read_text().endswith("\n"))
+        finally:
+            run.kill()
+    worker = int(told.read_text())
+    assert eventually(lambda: not is_running(worker), 20)
