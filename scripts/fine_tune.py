@@ -38,7 +38,14 @@ FIGURES = ("iou", "boundary", "thin", "gaps", "tight")
 BOXES = ("recall", "AP50-95")
 # Few photos: a low rate, or the networks forget what they knew; hardly any warming up.
 DETECTOR = ("lr0=0.0004", "warmup_steps=20", "val_period=1000", "augmentation.mosaic=0.3")
-SEGMENTER = ("rate=0.0003", "warmup_steps=20", "ema=0.99", "round=200", "stacked=0.05")
+SEGMENTER = (
+    "rate=0.0003",
+    "warmup_steps=20",
+    "ema=0.99",
+    "round=200",
+    "stacked=0.05",
+    "pasted=0.05",
+)
 
 
 @dataclass(frozen=True)

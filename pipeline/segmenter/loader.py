@@ -69,10 +69,12 @@ class CropDataset(Dataset[Sample]):
         which, instance = self.targets[int(rng.integers(len(self.targets)))]
         rgb, masks = read_scene(self.scenes[which])
         other = None
-        if rng.random() < self.config.stacked:
+        stacked, pasted = self.config.stacked, self.config.pasted
+        kind = rng.random()
+        if kind < stacked + pasted:
             second, _ = self.targets[int(rng.integers(len(self.targets)))]
             other = read_scene(self.scenes[second])
-        return make_sample(rng, rgb, masks, instance, size, other=other)
+        return make_sample(rng, rgb, masks, instance, size, other=other, pasted=kind >= stacked)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage, ValidationError
 from pipeline.segmenter.augment import cast_shadow, photometric
+from pipeline.segmenter.mixing import Crop, paste, stack
 from pipeline.segmenter.prompting import Truth, make_prompt
 
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
@@ -128,16 +129,19 @@ def make_sample(
     size: int,
     *,
     other: tuple[Bytes, Sequence[Bytes]] | None = None,
+    pasted: bool = False,
 ) -> Sample:
     """Cut an augmented crop around instance `chosen` and prompt for it.
 
     `chosen` None prompts for a place without glasses, whose truth is empty. `other` is a second
-    scene to put below or above in the same crop, so that the prompt has to choose.
+    scene that shares the crop, so that the prompt has to choose: in the half above or below, or,
+    if `pasted`, with one scene's glasses on the other.
     """
     window = _window(rng, rgb.shape[:2], masks, chosen, size)
     image, warped = _warp(rng, rgb, masks, window, size)
     if other is not None:
-        image, warped = _stack(rng, image, warped, other, size)
+        mix = _paste if pasted else _stack
+        image, warped = mix(rng, image, warped, other, chosen)
     instances = [Truth(m[..., 0], m[..., 1]) for m in warped]
     target = instances[chosen] if chosen is not None else Truth.empty(size)
     rest = [t for i, t in enumerate(instances) if i != chosen]
@@ -274,27 +278,40 @@ def _stack(
     image: Bytes,
     masks: list[Bytes],
     other: tuple[Bytes, Sequence[Bytes]],
-    size: int,
+    _chosen: int | None,
 ) -> tuple[Bytes, list[Bytes]]:
-    """Move the crop's content to one half (top or bottom) and fill the other half from `other`.
-
-    The second scene's instances come after the first's; masks end where their half ends.
-    """
-    half = size // 2
-    first_on_top = rng.random() < 0.5
+    """Share the crop with another scene, half and half; the other's instances come last."""
+    size = image.shape[0]
     window = _window(rng, other[0].shape[:2], other[1], 0 if other[1] else None, size)
-    image2, masks2 = _warp(rng, other[0], other[1], window, size)
+    mixed = stack(rng, Crop(image, masks), Crop(*_warp(rng, *other, window, size)))
+    return mixed.image, list(mixed.masks)
 
-    def place(array: Bytes, top: bool) -> Bytes:
-        out = np.zeros_like(array)
-        part = array[size // 4 : size // 4 + half]
-        if top:
-            out[:half] = part
-        else:
-            out[half : 2 * half] = part
-        return out
 
-    merged = place(image, first_on_top) + place(image2, not first_on_top)
-    return merged, [place(m, first_on_top) for m in masks] + [
-        place(m, not first_on_top) for m in masks2
-    ]
+def _paste(
+    rng: np.random.Generator,
+    image: Bytes,
+    masks: list[Bytes],
+    other: tuple[Bytes, Sequence[Bytes]],
+    chosen: int | None,
+) -> tuple[Bytes, list[Bytes]]:
+    """Lay another scene's glasses on the crop, near and at another scale, or the crop's on that
+    scene; the crop as it was where that would hide most of the chosen instance."""
+    size = image.shape[0]
+    window = _window(rng, other[0].shape[:2], other[1], 0 if other[1] else None, size)
+    scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.3))))
+    window = scale * window
+    window[:, 2] += (1 - scale) * size / 2 + rng.uniform(-0.4, 0.4, 2) * size
+    ours, theirs = Crop(image, masks), Crop(*_warp(rng, *other, window, size))
+    if rng.random() < 0.35:
+        mixed = paste(rng, theirs, ours)
+        count = len(theirs.masks)
+        return mixed.image, [*mixed.masks[count:], *mixed.masks[:count]]
+    mixed = paste(rng, ours, theirs)
+    if chosen is not None and 2 * _area(mixed.masks[chosen]) < _area(masks[chosen]):
+        return image, masks
+    return mixed.image, list(mixed.masks)
+
+
+def _area(mask: Bytes) -> float:
+    """Coverage of an instance, in units of 1/255 pixel."""
+    return float(mask.sum(dtype=np.int64))

@@ -59,7 +59,9 @@ class TrainConfig(BaseModel):
     empty: float = Field(0.04, ge=0, le=1)
     """Share of crops that hold no glasses where the prompt points."""
     stacked: float = Field(0.12, ge=0, le=1)
-    """Share of crops that hold glasses from two pictures."""
+    """Share of crops whose halves are of two pictures."""
+    pasted: float = Field(0.15, ge=0, le=1)
+    """Share of crops with another picture's glasses laid on them, or theirs on it."""
     second_pass: float = Field(0.25, ge=0, le=1)
     """Share of steps that ask again with the first answer and a correcting point."""
     round: int = Field(800, ge=1)

@@ -18,6 +18,7 @@ from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.loader import CropDataset, collate, draw_batches
 from pipeline.segmenter.losses import LossShares, dice_loss, segmentation_loss, true_iou
+from pipeline.segmenter.mixing import Crop, paste
 from pipeline.segmenter.prompting import Truth, jitter_box, make_prompt
 from pipeline.segmenter.samples import (
     Scene,
@@ -114,7 +115,7 @@ def test_samples_are_whole(data: Path, seed: int) -> None:
     rgb, masks = read_scene(list_scenes(data)[1])
     other = read_scene(list_scenes(data)[0]) if seed % 4 == 0 else None
     chosen = None if seed % 5 == 0 else seed % 2
-    s = make_sample(rng, rgb, masks, chosen, 128, other=other)
+    s = make_sample(rng, rgb, masks, chosen, 128, other=other, pasted=seed % 8 == 0)
     assert s.image.shape == (128, 128, 3) and s.image.dtype == np.uint8
     assert s.target.shape == (3, 128, 128) and s.target.dtype == np.uint8
     assert s.weight.min() >= 1 and s.prior.shape == (32, 32)
@@ -139,6 +140,36 @@ def test_the_target_stays_in_the_crop_and_is_seldom_cut(data: Path) -> None:
         assert target.any()
         touching += bool(target[[0, -1]].any() or target[:, [0, -1]].any())
     assert touching < 20
+
+
+def pair_at(x: int, y: int, colour: int) -> Crop:
+    mask = np.zeros((2, 128, 128), np.uint8)
+    draw_pair(mask[0], mask[1], x, y, 60)
+    image = np.full((128, 128, 3), colour, np.uint8)
+    return Crop(image, [mask.transpose(1, 2, 0)])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pasted_glasses_hide_what_is_below(seed: int) -> None:
+    below, above = pair_at(60, 60, 50), pair_at(68, 64, 200)
+    mixed = paste(np.random.default_rng(seed), below, above)
+    under, over = (m.astype(int).sum(axis=2) for m in mixed.masks)
+    assert (over == above.masks[0].astype(int).sum(axis=2)).all()
+    assert 0 < under.sum() < below.masks[0].astype(int).sum()
+    assert not under[over == 255].any(), "no pixel is of both"
+    assert (mixed.image[above.masks[0][..., 0] == 255] == 200).all(), "frames hide"
+    lens = mixed.image[above.masks[0][..., 1] == 255]
+    assert (lens > 50).all(), "lenses are seen"
+    assert (mixed.image[over == 0] == 50).all()
+
+
+def test_what_is_pasted_never_hides_the_target(data: Path) -> None:
+    scene = read_scene(list_scenes(data)[0])
+    block = np.zeros((160, 200, 3), np.uint8), [np.full((160, 200, 2), (255, 0), np.uint8)]
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        sample = make_sample(rng, *scene, 0, 128, other=block, pasted=True)
+        assert (sample.target[0] > 127).any()
 
 
 def truths() -> tuple[Truth, Truth]:
