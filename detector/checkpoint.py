@@ -104,17 +104,16 @@ def _read_embedded() -> Checkpoint:
             f"{EMBEDDED_PATH}: the embedded weights or their {CARD_NAME} are missing; reinstall "
             "eyecut, or train them with scripts/train_detector.py"
         )
-    _compare(EMBEDDED_PATH, _card_of(card).get("sha256"), "reinstall eyecut")
+    remedy = "reinstall eyecut"
+    _compare(EMBEDDED_PATH, _card_of(card, remedy).get("sha256"), remedy)
     return _read_safetensors(EMBEDDED_PATH)
 
 
-def _card_of(card: Path) -> dict[str, Any]:
+def _card_of(card: Path, remedy: str) -> dict[str, Any]:
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"{card}: not a model card ({error}); export the weights again"
-        ) from error
+        raise WeightsError(f"{card}: not a model card ({error}); {remedy}") from error
     return content if isinstance(content, dict) else {}
 
 
@@ -130,9 +129,10 @@ def _compare(path: Path, expected: object, remedy: str) -> None:
 def _read_own(path: Path) -> Checkpoint:
     """A user's export; a card beside it that names it must be its own."""
     card = path.with_name(CARD_NAME)
-    told = _card_of(card) if card.is_file() else {}
+    remedy = "export the weights again, or remove the card if it is old"
+    told = _card_of(card, remedy) if card.is_file() else {}
     if told.get("file") == path.name:
-        _compare(path, told.get("sha256"), "export it again, or remove the card if it is old")
+        _compare(path, told.get("sha256"), remedy)
     return _read_safetensors(path)
 
 

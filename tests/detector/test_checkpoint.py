@@ -194,7 +194,7 @@ def test_own_weights_must_be_those_of_a_card_that_names_them(
     assert read_checkpoint(weights).imgsz == 320
     card.write_text(json.dumps({"file": named, "sha256": digest}))
     if refused:
-        with pytest.raises(WeightsError, match=r"own\.safetensors: .*SHA-256.*export it again"):
+        with pytest.raises(WeightsError, match=r"own\.safetensors: .*SHA-256.*export the weights again"):
             read_checkpoint(weights)
     else:
         assert read_checkpoint(weights).imgsz == 320
@@ -203,8 +203,14 @@ def test_own_weights_must_be_those_of_a_card_that_names_them(
 def test_a_card_that_is_not_json_is_named(trained: Checkpoint, tmp_path: Path) -> None:
     write_safetensors(trained, tmp_path / "own.safetensors")
     (tmp_path / "model_card.json").write_text("{")
-    with pytest.raises(WeightsError, match=r"model_card\.json: not a model card"):
+    with pytest.raises(WeightsError, match=r"model_card\.json: not a model card.*export"):
         read_checkpoint(tmp_path / "own.safetensors")
+
+
+def test_an_embedded_card_that_is_not_json_is_named(embedded: SimpleNamespace) -> None:
+    embedded.card.write_text("{")
+    with pytest.raises(WeightsError, match=r"model_card\.json: not a model card.*reinstall"):
+        read_checkpoint("embedded")
 
 
 @pytest.mark.parametrize("missing", ["weights", "card"])
