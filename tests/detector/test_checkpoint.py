@@ -194,7 +194,7 @@ def test_own_weights_must_be_those_of_a_card_that_names_them(
     assert read_checkpoint(weights).imgsz == 320
     card.write_text(json.dumps({"file": named, "sha256": digest}))
     if refused:
-        with pytest.raises(WeightsError, match=r"own\.safetensors: .*SHA-256.*export the weights again"):
+        with pytest.raises(WeightsError, match=r"own\.safetensors: .*SHA-256.*export the weights"):
             read_checkpoint(weights)
     else:
         assert read_checkpoint(weights).imgsz == 320
