@@ -1,6 +1,6 @@
 """Average the weights of compact segmenters and measure the mean.
 
-    python scripts/average_weights.py OUT --val DATA FILE FILE [FILE ...]
+    python scripts/average_weights.py OUT FILE FILE [FILE ...] --val DATA
 
 FILEs are what scripts/train_segmenter.py wrote, best of one run that went on from another: the mean
 of such weights often holds where each alone has forgotten something (Wortsman et al., "Model

@@ -20,7 +20,8 @@ from pipeline.errors import WeightsError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.encoder import CompactConfig
 
-FORMAT = "eyecut-compact-1"
+FORMAT = "eyecut-compact-2"
+_META = "eyecut"  # one key: safetensors writes several in any order, and so with any hash
 CARD = "model_card.json"
 EMBEDDED = Path(__file__).parent / "weights" / "compact.safetensors"
 
@@ -41,9 +42,9 @@ def save_compact(model: CompactSam, path: Path) -> str:
         value = value.detach().cpu()
         tensors[name] = (value.float() if keep else value.half()).contiguous()
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": FORMAT, "config": json.dumps(model.config.to_dict())}
+    told = {"format": FORMAT, "config": model.config.to_dict()}
     part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata)
+    save_file(tensors, part, {_META: json.dumps(told)})
     os.replace(part, path)
     return sha256_of(path)
 
@@ -58,16 +59,16 @@ def load_compact(path: str | Path = "embedded", device: str | torch.device = "cp
     check_file(file, "segmenter.weights", required=file == EMBEDDED)
     try:
         with safe_open(file, framework="pt") as reader:
-            metadata = reader.metadata() or {}
+            told = json.loads((reader.metadata() or {}).get(_META, "{}"))
             tensors = {name: reader.get_tensor(name).float() for name in reader.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{file} is not a readable safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
+    if told.get("format") != FORMAT:
         raise WeightsError(
             f"{file} holds no compact segmenter ({FORMAT}); "
             "train one with scripts/train_segmenter.py"
         )
-    model = CompactSam(CompactConfig.from_dict(json.loads(metadata["config"])))
+    model = CompactSam(CompactConfig.from_dict(told["config"]))
     try:
         missing, unexpected = model.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
