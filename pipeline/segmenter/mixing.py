@@ -7,7 +7,6 @@ pair's, as in rendered scenes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ class Crop:
     """A picture and the coverage of each of its instances."""
 
     image: Bytes
-    masks: Sequence[Bytes]
+    masks: list[Bytes]
 
 
 def stack(rng: np.random.Generator, first: Crop, second: Crop) -> Crop:
@@ -67,6 +66,4 @@ def paste(rng: np.random.Generator, below: Crop, above: Crop) -> Crop:
     share = alpha[..., None].astype(np.float32) / 255
     image = (below.image * (1 - share) + above.image * share + 0.5).astype(np.uint8)
     rest = cv2.merge([255 - whole] * 2)
-    return Crop(
-        image, [cv2.multiply(m, rest, scale=1 / 255) for m in below.masks] + list(above.masks)
-    )
+    return Crop(image, [cv2.multiply(m, rest, scale=1 / 255) for m in below.masks] + above.masks)

@@ -138,10 +138,10 @@ def make_sample(
     if `pasted`, with one scene's glasses on the other.
     """
     window = _window(rng, rgb.shape[:2], masks, chosen, size)
-    image, warped = _warp(rng, rgb, masks, window, size)
+    crop = _warp(rng, rgb, masks, window, size)
     if other is not None:
-        mix = _paste if pasted else _stack
-        image, warped = mix(rng, image, warped, other, chosen)
+        crop = _share(rng, crop, other, chosen, pasted)
+    image, warped = crop.image, crop.masks
     instances = [Truth(m[..., 0], m[..., 1]) for m in warped]
     target = instances[chosen] if chosen is not None else Truth.empty(size)
     rest = [t for i, t in enumerate(instances) if i != chosen]
@@ -250,7 +250,7 @@ def _warp(
     masks: Sequence[Bytes],
     matrix: NDArray[np.float64],
     size: int,
-) -> tuple[Bytes, list[Bytes]]:
+) -> Crop:
     """Warp picture and masks into the crop, shrinking first so that nothing aliases."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.8:
@@ -270,48 +270,33 @@ def _warp(
         rgb, matrix, (size, size), flags=method, borderMode=border, borderValue=PAD_COLOUR
     )
     warped = [cv2.warpAffine(m, matrix, (size, size), flags=cv2.INTER_LINEAR) for m in masks]
-    return image, warped
+    return Crop(image, warped)
 
 
-def _stack(
+def _share(
     rng: np.random.Generator,
-    image: Bytes,
-    masks: list[Bytes],
-    other: tuple[Bytes, Sequence[Bytes]],
-    _chosen: int | None,
-) -> tuple[Bytes, list[Bytes]]:
-    """Share the crop with another scene, half and half; the other's instances come last."""
-    size = image.shape[0]
-    window = _window(rng, other[0].shape[:2], other[1], 0 if other[1] else None, size)
-    mixed = stack(rng, Crop(image, masks), Crop(*_warp(rng, *other, window, size)))
-    return mixed.image, list(mixed.masks)
-
-
-def _paste(
-    rng: np.random.Generator,
-    image: Bytes,
-    masks: list[Bytes],
+    crop: Crop,
     other: tuple[Bytes, Sequence[Bytes]],
     chosen: int | None,
-) -> tuple[Bytes, list[Bytes]]:
-    """Lay another scene's glasses on the crop, near and at another scale, or the crop's on that
-    scene; the crop as it was where that would hide most of the chosen instance."""
-    size = image.shape[0]
+    pasted: bool,
+) -> Crop:
+    """Let another scene share the crop; its instances come last.
+
+    Pasted glasses lie near and at another scale, on the crop or under it; they are left out where
+    they would hide most of the chosen instance.
+    """
+    size = crop.image.shape[0]
     window = _window(rng, other[0].shape[:2], other[1], 0 if other[1] else None, size)
+    if not pasted:
+        return stack(rng, crop, _warp(rng, *other, window, size))
     scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.3))))
     window = scale * window
     window[:, 2] += (1 - scale) * size / 2 + rng.uniform(-0.4, 0.4, 2) * size
-    ours, theirs = Crop(image, masks), Crop(*_warp(rng, *other, window, size))
+    second = _warp(rng, *other, window, size)
     if rng.random() < 0.35:
-        mixed = paste(rng, theirs, ours)
-        count = len(theirs.masks)
-        return mixed.image, [*mixed.masks[count:], *mixed.masks[:count]]
-    mixed = paste(rng, ours, theirs)
-    if chosen is not None and 2 * _area(mixed.masks[chosen]) < _area(masks[chosen]):
-        return image, masks
-    return mixed.image, list(mixed.masks)
-
-
-def _area(mask: Bytes) -> float:
-    """Coverage of an instance, in units of 1/255 pixel."""
-    return float(mask.sum(dtype=np.int64))
+        mixed = paste(rng, second, crop)
+        count = len(second.masks)
+        return Crop(mixed.image, [*mixed.masks[count:], *mixed.masks[:count]])
+    mixed = paste(rng, crop, second)
+    hidden = chosen is not None and 2 * mixed.masks[chosen].sum() < crop.masks[chosen].sum()
+    return crop if hidden else mixed
