@@ -31,6 +31,8 @@ class AugmentationConfig(_Strict):
     """The picture becomes smaller or larger."""
     zoom: float = Field(0.3, ge=0, le=1)
     """Only a part of the picture around glasses is seen, at its own resolution."""
+    pasted: float = Field(0.2, ge=0, le=1)
+    """Another picture's glasses are laid on or beside those of a picture, where masks are had."""
     smallest: float = Field(0.45, gt=0, le=1)
     """Least size after scaling, as a fraction."""
     largest: float = Field(1.3, ge=1, le=3)

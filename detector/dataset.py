@@ -170,14 +170,23 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def label_path(picture: Path) -> Path:
-    """`.../images/a/b.jpg` -> `.../labels/a/b.txt`; the last folder named `images` counts."""
+def beside(picture: Path, folder: str) -> Path:
+    """`.../images/a/b.jpg` -> `.../FOLDER/a/b.jpg`; the last folder named `images` counts.
+
+    Raises:
+        DatasetError: if there is none.
+    """
     parts = list(picture.parts)
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == "images":
-            parts[index] = "labels"
-            return Path(*parts).with_suffix(".txt")
-    raise DatasetError(f"{picture}: lies in no folder named 'images', so its labels are unknown")
+            parts[index] = folder
+            return Path(*parts)
+    raise DatasetError(f"{picture}: lies in no folder named 'images', so its {folder} are unknown")
+
+
+def label_path(picture: Path) -> Path:
+    """`.../images/a/b.jpg` -> `.../labels/a/b.txt`."""
+    return beside(picture, "labels").with_suffix(".txt")
 
 
 def _example(picture: Path, classes: int) -> Example:

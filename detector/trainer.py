@@ -169,6 +169,7 @@ class EyewearTrainer(DetectionTrainer):
         return EyewearDataset(
             self.examples[img_path],
             zoom=self.config.augmentation.zoom,
+            pasted=self.config.augmentation.pasted,
             data=self.data,
             imgsz=self.args.imgsz,
             batch_size=batch,

@@ -19,11 +19,13 @@ from detector.augmentation import with_boxes
 from detector.dataset import Example
 from detector.errors import DatasetError
 from detector.letterbox import fit_size, resize, square_within
+from detector.pasting import Labelled, cuttable, paste, read_cut
 from detector.types import EYEGLASSES
 
 # isort: split
 from ultralytics.data.augment import Albumentations
 from ultralytics.data.dataset import YOLODataset
+from ultralytics.utils.instance import Instances
 
 
 class EyewearDataset(YOLODataset):
@@ -39,8 +41,15 @@ class EyewearDataset(YOLODataset):
     im_hw: Any
     imgsz: Any
 
-    def __init__(self, examples: Sequence[Example], zoom: float = 0.0, **settings: Any) -> None:
-        self.examples, self.zoom = list(examples), zoom
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        zoom: float = 0.0,
+        pasted: float = 0.0,
+        **settings: Any,
+    ) -> None:
+        self.examples, self.zoom, self.pasted = list(examples), zoom, pasted
+        self.cuttable = cuttable(examples) if pasted else []
         super().__init__(img_path="", **settings)
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
@@ -64,10 +73,15 @@ class EyewearDataset(YOLODataset):
         ]
 
     def get_image_and_label(self, index: int) -> dict[str, Any]:
-        """Picture and label; with the chance `zoom`, of a part of the picture around glasses."""
-        if not self.augment or random.random() >= self.zoom:
-            label: dict[str, Any] = super().get_image_and_label(index)
-            return label
+        """Picture and label; with the chance `zoom`, of a part of the picture around glasses, and
+        with the chance `pasted`, with another picture's glasses on it."""
+        zoomed = self.augment and random.random() < self.zoom
+        label = self._part(index) if zoomed else super().get_image_and_label(index)
+        if self.augment and self.cuttable and random.random() < self.pasted:
+            self._paste(label)
+        return label
+
+    def _part(self, index: int) -> dict[str, Any]:
         bgr = read_bgr(Path(self.im_files[index]))
         example = self.examples[index]
         window = zoom_window(example, (bgr.shape[0], bgr.shape[1]))
@@ -85,6 +99,20 @@ class EyewearDataset(YOLODataset):
         del label["shape"]
         updated: dict[str, Any] = self.update_labels_info(label)
         return updated
+
+    def _paste(self, label: dict[str, Any]) -> None:
+        """Lay the glasses of any picture on that of `label`, in place."""
+        height, width = label["img"].shape[:2]
+        instances = label["instances"]
+        instances.convert_bbox("xyxy")
+        instances.denormalize(width, height)
+        classes = label["cls"].reshape(-1).astype(np.int64)
+        below = Labelled(label["img"], instances.bboxes.astype(np.float32), classes)
+        both = paste(below, read_cut(random.choice(self.cuttable)))
+        label["img"], label["cls"] = both.image, both.labels.astype(np.float32).reshape(-1, 1)
+        label["instances"] = Instances(
+            both.boxes, instances.segments, bbox_format="xyxy", normalized=False
+        )
 
     def load_image(
         self, i: int, rect_mode: bool = True, resize_short: bool = False
