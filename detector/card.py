@@ -60,6 +60,8 @@ def _markdown(card: dict[str, Any]) -> str:
         "packages": ", ".join(f"{k} {v}" for k, v in card["packages"].items()),
         "licence": "AGPL-3.0-or-later (ultralytics)",
     }
+    if "averaged" in card:
+        facts["mean of"] = ", ".join(card["averaged"])
     lines = [f"# {Path(card['file']).stem}", "", "Finds eyeglasses and their lenses in photos.", ""]
     lines += ["| | |", "| --- | --- |", *(f"| {k} | {v} |" for k, v in facts.items())]
     lines += ["", "## Data", "", "| dataset | training | validation | seeds | fingerprint |"]

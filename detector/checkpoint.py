@@ -136,6 +136,16 @@ def _read_own(path: Path) -> Checkpoint:
     return _read_safetensors(path)
 
 
+def is_detector(path: Path) -> bool:
+    """Whether a file is a detector in our own format."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {}).get(_META, "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("format") == FORMAT
+
+
 def _read_safetensors(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:

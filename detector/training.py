@@ -133,7 +133,7 @@ def export(run: Path, report: Callable[[str], None] = print) -> Path:
         "commit": asked["commit"],
         "packages": asked["packages"],
         "data": [_data_card(dataset) for dataset in datasets],
-        "figures": _figures(path, config, datasets),
+        "figures": figures_of(path, config, datasets),
     }
     write_card(card, path.parent)
     for name, value in card["figures"].items():
@@ -228,7 +228,7 @@ def _data_card(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _figures(
+def figures_of(
     weights: Path, config: TrainingConfig, datasets: Sequence[Dataset]
 ) -> dict[str, float | int | None]:
     """Figures on the validation pictures, at the training size, with one look."""

@@ -1,11 +1,12 @@
-"""Average the weights of compact segmenters and measure the mean.
+"""Average the weights of compact segmenters, or of detectors, and measure the mean.
 
     python scripts/average_weights.py OUT FILE FILE [FILE ...] --val DATA
 
-FILEs are what scripts/train_segmenter.py wrote, best of one run that went on from another: the mean
-of such weights often holds where each alone has forgotten something (Wortsman et al., "Model
-soups", ICML 2022). Writes OUT/compact.safetensors and its model card, that of the last FILE with
-what was averaged and the mean's own validation.
+FILEs are what scripts/train_segmenter.py or scripts/train_detector.py exported, best of runs that
+went on from the same weights: their mean often holds where each alone has forgotten something
+(Wortsman et al., "Model soups", ICML 2022). Writes the mean to OUT under the last FILE's name, and
+its model card, that of the last FILE with what was averaged and the mean's own figures on DATA,
+which none was trained on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
 
+from detector.errors import DetectorError  # noqa: E402
 from pipeline.errors import EyecutError, ValidationError  # noqa: E402
 
 
@@ -28,23 +30,47 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--val", type=Path, nargs="+", required=True, metavar="DATA")
-    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of configs/train_segmenter.yaml, for the validation of segmenters",
+    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 written, 2 files or data cannot be used."""
     options = parse(arguments)
+    from detector.checkpoint import is_detector
+
     try:
-        average(options)
-    except EyecutError as error:
+        if all(is_detector(file) for file in options.files):
+            average_detectors(options)
+        else:
+            average(options)
+    except (EyecutError, DetectorError) as error:
         print(f"average_weights: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def average_detectors(options: argparse.Namespace) -> None:
+    """Write the mean of detectors and its card.
+
+    Raises:
+        DetectorError: files of other networks, one alone or one without a card, or no data.
+    """
+    from detector.averaging import average as average_of
+
+    for name, value in average_of(options.files, options.val, options.out).items():
+        print(f"{name}: {value if value is None or isinstance(value, int) else f'{value:.3f}'}")
+
+
 def average(options: argparse.Namespace) -> None:
-    """Write the mean and its card.
+    """Write the mean of segmenters and its card.
 
     Raises:
         EyecutError: files of other networks, one alone or one without a card, or no data.
