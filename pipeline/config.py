@@ -82,6 +82,9 @@ class SegmenterConfig(_Section):
     """Also ask of the mirrored crop and take the mean, at twice the time."""
     refit: bool = True
     """Put the box of the second look around what the first, coarse one saw."""
+    lens_points: bool = True
+    """Where there are several pairs, tell the compact network by points on the lenses that the
+    detector found which pair is meant."""
     batch: int = Field(1, ge=1, le=64)
     """Pairs of one photo that the compact network sees in one pass; more takes memory."""
 

@@ -16,15 +16,16 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.errors import WeightsError as DetectorWeightsError
 from detector.merge import merge_pieces
-from detector.types import EYEGLASSES, Detections
+from detector.types import EYEGLASSES, LENS, Detections
 from pipeline.canvas import Canvas, Extent, Verdict, check, measure, place, render
 from pipeline.compose import deepened
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.fitting import fit_box
+from pipeline.pointing import point_at
 from pipeline.refine import EdgeFinder, RefineSettings, refine
 from pipeline.refine.lens import LensMode, finish_lenses
-from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Prompt, Segmenter
+from pipeline.types import Bools, Bytes, Detector, Floats, Masks, Matte, Photo, Segmenter
 
 STAGES = ("detect", "segment", "refine", "compose")
 _TOUCHES = "the glasses touch the edge of the photo"
@@ -57,6 +58,14 @@ class FlowResult:
     seconds: dict[str, float] = field(default_factory=dict)
     extent: Extent | None = None
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What the detector sees in a photo: pairs of glasses and, apart from them, lenses."""
+
+    pairs: Detections
+    lenses: Detections
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,12 +122,12 @@ class Flow:
         """Cut the glasses out of `photo`; the canvas is left to `lay_out`."""
         clock = _Clock()
         with clock("detect"):
-            pairs = self.find(photo)
-        if not len(pairs):
-            return FlowResult(pairs, None, None, seconds=clock.seconds)
+            found = self.find(photo)
+        if not len(found.pairs):
+            return FlowResult(found.pairs, None, None, seconds=clock.seconds)
         with clock("segment"):
-            masks = self.mark(photo, pairs)
-            pairs, masks = confirmed(pairs, masks, self.config.detector.confidence)
+            masks = self.mark(photo, found.pairs, found.lenses)
+            pairs, masks = confirmed(found.pairs, masks, self.config.detector.confidence)
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
@@ -137,18 +146,21 @@ class Flow:
         quality = tuple(float(value) for value in masks.quality)
         return FlowResult(pairs, matte, None, quality, flags, clock.seconds, extent)
 
-    def find(self, photo: Photo) -> Detections:
-        """The pairs of glasses in `photo`, best first, as `detector.select` wants them."""
-        pairs = merge_pieces(
-            self.detector.detect(photo.rgb).only(EYEGLASSES), self.config.detector.merge
-        )
+    def find(self, photo: Photo) -> Found:
+        """The pairs of glasses in `photo`, best first, as `detector.select` wants them, and the
+        lenses."""
+        seen = self.detector.detect(photo.rgb)
+        pairs = merge_pieces(seen.only(EYEGLASSES), self.config.detector.merge)
         if self.config.detector.select == "best" and len(pairs) > 1:
             pairs = Detections(pairs.boxes[:1], pairs.scores[:1], pairs.labels[:1])
-        return pairs
+        return Found(pairs, seen.only(LENS))
 
-    def mark(self, photo: Photo, pairs: Detections) -> Masks:
-        """The mask of each pair."""
-        return self.segmenter.segment(photo, [Prompt(box=box) for box in pairs.boxes])
+    def mark(self, photo: Photo, pairs: Detections, lenses: Detections | None = None) -> Masks:
+        """The mask of each pair; `lenses` help to tell pairs apart, see `pipeline.pointing`."""
+        told = self.config.segmenter
+        if lenses is None or not told.lens_points or told.kind != "compact":
+            lenses = Detections.none()
+        return self.segmenter.segment(photo, point_at(pairs, lenses))
 
     def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Finish:
         """The matte of all pairs, at least one, together, and what became known of each."""

@@ -5,10 +5,11 @@
 DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too; recall,
 false finds and silence on empty scenes at the configured confidence. Segmenter: IoU of the glasses,
 asked with the truth's own boxes; Spearman's correlation of the IoU that it expects with the true
-one; in scenes of several pairs (`among_others`) the IoU, and the share of pairs (`obeyed`) that no
-other pair's box cuts out better than their own. Together: what `eyecut run` cuts out of each scene,
-against all glasses in it, and the boxes around it; a scene without glasses counts as silent where
-nothing is cut out.
+one; in scenes of several pairs (`among_others`) the IoU, the share of pairs (`obeyed`) that no
+other pair's box cuts out better than their own, and the IoU of the pairs that the detector found,
+asked with what it found (`found`). Together: what `eyecut run` cuts out of each scene, against all
+glasses in it, and the boxes around it; a scene without glasses counts as silent where nothing is
+cut out.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.flow import Flow
     from pipeline.segmenter.samples import Scene
+    from pipeline.types import Photo
 
 FAINT = 0.0001  # as probability; some hundredths of the network's own score
+FOUND = 0.5  # IoU from which on a box answers a pair
 LEAST_PIXELS = 30  # pairs of which less is seen have no IoU worth the name
 
 
@@ -78,6 +81,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
 
     asked: list[float] = []
     among: list[float] = []
+    found_among: list[float] = []
     obeyed: list[bool] = []
     guessed: list[float] = []
     cut: list[float] = []
@@ -98,6 +102,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
             if len(truths) > 1:
                 among += agreement.diagonal().tolist()
                 obeyed += own_is_best(agreement)
+                found_among += found_ious(flow, photo, truths)
             guessed += found.quality.tolist()
         result = flow.cut(photo)
         matte = result.matte
@@ -111,10 +116,28 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
         else:
             silent.append(matte is None)
     rank = rank_correlation(guessed, asked)
-    others = {**summary(among), "obeyed": share(obeyed)}
+    others = {**summary(among), "obeyed": share(obeyed), "found": summary(found_among)}
     segmenter = {**summary(asked), "quality_rank": rank, "among_others": others}
     together = {**summary(cut), "silent": share(silent), **box_figures(boxes, delivered, sizes)}
     return {"segmenter": segmenter, "together": together}
+
+
+def found_ious(flow: Flow, photo: Photo, truths: Sequence[np.ndarray]) -> list[float]:
+    """The IoU of each pair that the detector found, with the mask that what it found led to."""
+    from detector.types import overlap
+    from pipeline.evaluation.truth import box_around
+
+    seen = flow.find(photo)
+    if not len(seen.pairs):
+        return []
+    masks = flow.mark(photo, seen.pairs, seen.lenses).masks
+    shared = np.stack([overlap(box_around(truth)[0], seen.pairs.boxes) for truth in truths])
+    best = shared.argmax(axis=1)
+    return [
+        iou(masks[b], truth)
+        for row, b, truth in zip(shared, best, truths, strict=True)
+        if row[b] >= FOUND
+    ]
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:

@@ -42,7 +42,7 @@ def measure_batch(case: Case) -> Batched:
     config = load_config(case.config, [*case.told, f"segmenter.batch={case.batch}"])
     stages = flow.build(config)
     photo = Photo("photo", enlarged(read_photo(case.photo).rgb, case.megapixels))
-    found = stages.find(photo)
+    found = stages.find(photo).pairs
     if not len(found):
         raise ConfigError(f"{case.photo}: no glasses found, so there is nothing to segment")
     told = config.detector

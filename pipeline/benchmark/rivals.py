@@ -37,7 +37,7 @@ def grabcut(case: Case) -> Rival:
     bind(case.threads)
     stages = flow.build(load_config(case.config, case.overrides))
     rgb = enlarged(read_photo(case.photo).rgb, case.megapixels)
-    found = stages.find(Photo("photo.jpg", rgb))
+    found = stages.find(Photo("photo.jpg", rgb)).pairs
     if not len(found):
         raise ConfigError(f"{case.photo}: no glasses found, so there is no box for GrabCut")
     x0, y0, x1, y1 = (round(float(v)) for v in found.boxes[0])

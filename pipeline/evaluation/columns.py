@@ -40,9 +40,9 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
         By the names of `COLUMNS`; those of the detector carry boxes and scores: the finished
         glasses' boxes, and the detector's own where there is no finish.
     """
-    found = flow.find(photo)
-    masks = flow.mark(photo, found) if len(found) else _nothing(photo)
-    found, masks = confirmed(found, masks, flow.config.detector.confidence)
+    seen = flow.find(photo)
+    masks = flow.mark(photo, seen.pairs, seen.lenses) if len(seen.pairs) else _nothing(photo)
+    found, masks = confirmed(seen.pairs, masks, flow.config.detector.confidence)
     count = len(boxes)
     told = Detections(boxes, np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64))
     told_masks = flow.mark(photo, told) if count else _nothing(photo)
