@@ -75,6 +75,9 @@ def make_prompt(
         box = _random_box(rng, size)
     elif roll < alone:
         pass
+    elif roll < pointed and others and rng.random() < 0.5:
+        points += _lens_middles(target, POSITIVE)
+        points += [point for other in others for point in _lens_middles(other, NEGATIVE)]
     elif roll < pointed:  # box and points
         points += _on(rng, target, int(rng.integers(0, 3)))
         points += _off(rng, target, others, int(rng.integers(0, 3)), box)
@@ -167,6 +170,18 @@ def _on(rng: np.random.Generator, truth: Truth, count: int, label: int = POSITIV
         if spot:
             points.append((*spot, label))
     return points
+
+
+def _lens_middles(truth: Truth, label: int) -> list[Point]:
+    """The middles of the boxes around the lenses, as `pipeline.pointing` has them; those that
+    another pair covers are left out, for points are to be obeyed."""
+    if not truth.parts:
+        return []
+    lens = (truth.lens > 127).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(lens, connectivity=8)
+    least = 0.1 * max((int(row[4]) for row in stats[1:]), default=0)  # specks are no lenses
+    middles = [(x + w // 2, y + h // 2) for x, y, w, h, area in stats[1:] if area >= least]
+    return [(float(x), float(y), label) for x, y in middles if truth.glasses[y, x] > 127]
 
 
 def _far_frame(truth: Truth) -> NDArray[np.bool_]:

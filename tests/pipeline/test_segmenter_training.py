@@ -212,6 +212,19 @@ def test_prompts_are_of_every_sort() -> None:
         assert wanted in seen
 
 
+def test_some_prompts_point_at_the_middle_of_every_lens() -> None:
+    """As the flow does where a photo shows several pairs."""
+    target, other = truths()
+    middles = 0
+    for seed in range(300):
+        p = make_prompt(np.random.default_rng(seed), target, [other], 128)
+        labels = sorted(p.labels.tolist())
+        if labels == [0, 0, 1, 1, 2, 3]:
+            on = p.coords[p.labels == 1]
+            middles += bool(abs(on[0, 1] - on[1, 1]) < 1 and abs(on[0, 0] - on[1, 0]) > 20)
+    assert middles > 10
+
+
 def test_a_point_alone_is_often_on_a_temple() -> None:
     """Seldom enough frame is temple that chance would hardly ever point there."""
     planes = np.zeros((2, 128, 128), np.uint8)
