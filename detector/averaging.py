@@ -40,9 +40,17 @@ def mean_of(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     return Checkpoint(first.architecture, first.layers, first.names, first.imgsz, state)
 
 
-def average(files: Sequence[Path], data: Sequence[Path | str], out: Path) -> dict[str, Any]:
+def average(
+    files: Sequence[Path], data: Sequence[Path | str], out: Path, before: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Write the mean of exported weights to the folder `out`, and its card: the last file's, with
     the data of all, what was averaged, and the figures of the mean on all pictures of `data`.
+
+    Args:
+        files: what to average.
+        data: datasets to measure on, which nothing was trained on.
+        out: folder for the mean.
+        before: weights that `files` went on from; the card names their data, too.
 
     Returns:
         The figures.
@@ -59,7 +67,8 @@ def average(files: Sequence[Path], data: Sequence[Path | str], out: Path) -> dic
     datasets = [_all_to_measure(read_dataset(source)) for source in data]
     digest = write_safetensors(mean, path)
     figures = figures_of(path, TrainingConfig.model_validate(cards[-1]["config"]), datasets)
-    listed = {entry["fingerprint"]: entry for card in cards for entry in card["data"]}
+    cited = [*(_card_of(file) for file in before), *cards]
+    listed = {entry["fingerprint"]: entry for card in cited for entry in card["data"]}
     told = {
         "sha256": digest,
         "averaged": [card["sha256"][:12] for card in cards],

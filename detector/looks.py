@@ -17,8 +17,8 @@ FAINT = 0.01
 """What single looks should report down to: their mean decides."""
 _SAME = 0.55  # IoU above which two looks speak of the same thing; the paper's value
 _SEEN_BEST = 150.0  # pixels of the input: at this length a network is surest of glasses
-_SPREAD = 0.6  # how fast trust falls away from it, in powers of e
-_LEAST = 0.05  # trust of a look that sees something far too small or too large
+_SPREAD = 0.4  # how fast trust falls away from it, in powers of e
+_LEAST = 0.02  # trust of a look that sees something far too small or too large
 _ENOUGH = 2  # a photo this many times larger than the largest look is shrunk once for all
 
 

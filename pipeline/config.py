@@ -40,7 +40,7 @@ class DetectorConfig(_Section):
     size: int = Field(352, ge=64, le=4096, multiple_of=32)
     """Pixels of the letterboxed side; more finds smaller glasses, and more that are none."""
     scales: tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...] = Field(
-        (0.8, 1.0, 1.45, 2.4), min_length=1, max_length=8
+        (0.8, 1.2, 1.6, 2.4), min_length=1, max_length=8
     )
     """A look at the whole photo for each, at `size` times this; every second one at its mirror
     image. The answers become one."""
@@ -50,7 +50,7 @@ class DetectorConfig(_Section):
     """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses."""
-    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (2.05, 1.19)
+    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (2.22, 1.07)
     """Slope and offset that make the network's scores probabilities, as
     `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
     iou: float = Field(0.6, ge=0.0, le=1.0)

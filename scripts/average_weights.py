@@ -31,6 +31,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--val", type=Path, nargs="+", required=True, metavar="DATA")
     parser.add_argument(
+        "--before",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="detectors that the FILEs went on from: the card names their data, too",
+    )
+    parser.add_argument(
         "--set",
         nargs="+",
         action="extend",
@@ -65,7 +73,8 @@ def average_detectors(options: argparse.Namespace) -> None:
     """
     from detector.averaging import average as average_of
 
-    for name, value in average_of(options.files, options.val, options.out).items():
+    figures = average_of(options.files, options.val, options.out, options.before)
+    for name, value in figures.items():
         print(f"{name}: {value if value is None or isinstance(value, int) else f'{value:.3f}'}")
 
 

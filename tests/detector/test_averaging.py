@@ -78,15 +78,16 @@ def test_networks_of_other_layers_have_no_mean() -> None:
 def test_the_mean_is_measured_and_its_card_names_all(tmp_path: Path, toy_dataset: Path) -> None:
     files = [exported(tmp_path / str(seed), seed) for seed in (1, 2)]
     average = load_script("average_weights").main
-    out = tmp_path / "mean"
-    assert average([str(out), *map(str, files), "--val", str(toy_dataset)]) == 0
+    out, before = tmp_path / "mean", exported(tmp_path / "0", 0)
+    told = ["--val", str(toy_dataset), "--before", str(before)]
+    assert average([str(out), *map(str, files), *told]) == 0
     card = json.loads((out / CARD_NAME).read_text())
     hashes = [json.loads(file.with_name(CARD_NAME).read_text())["sha256"][:12] for file in files]
     assert card["averaged"] == hashes
-    assert [data["name"] for data in card["data"]] == ["d1", "d2"]
+    assert [data["name"] for data in card["data"]] == ["d0", "d1", "d2"]
     assert card["figures"]["pictures"] == 24
     text = (out / "model_card.md").read_text()
-    assert all(word in text for word in (*hashes, "thanks 1", "thanks 2"))
+    assert all(word in text for word in (*hashes, "thanks 0", "thanks 2"))
     read_checkpoint(out / FILE)  # the card's hash is the file's
 
 
