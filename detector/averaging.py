@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from detector.card import CARD_NAME, write_card
+from detector.card import CARD_NAME, read_card, write_card
 from detector.checkpoint import Checkpoint, build, read_checkpoint, write_safetensors
 from detector.config import TrainingConfig
-from detector.dataset import Dataset, read_dataset
+from detector.dataset import read_dataset
 from detector.errors import TrainingError
 from detector.training import figures_of
 
@@ -64,11 +64,15 @@ def average(
     path = out / files[-1].name
     if path.resolve() in {file.resolve() for file in files}:
         raise TrainingError(f"{path} would be overwritten: name another folder")
-    datasets = [_all_to_measure(read_dataset(source)) for source in data]
+    listed = {
+        entry["fingerprint"]: entry
+        for card in (*(_card_of(file) for file in before), *cards)
+        for entry in card["data"]
+    }
+    datasets = [read_dataset(source) for source in data]
+    unseen = [replace(dataset, train=(), val=dataset.examples) for dataset in datasets]
     digest = write_safetensors(mean, path)
-    figures = figures_of(path, TrainingConfig.model_validate(cards[-1]["config"]), datasets)
-    cited = [*(_card_of(file) for file in before), *cards]
-    listed = {entry["fingerprint"]: entry for card in cited for entry in card["data"]}
+    figures = figures_of(path, TrainingConfig.model_validate(cards[-1]["config"]), unseen)
     told = {
         "sha256": digest,
         "averaged": [card["sha256"][:12] for card in cards],
@@ -83,11 +87,4 @@ def _card_of(file: Path) -> dict[str, Any]:
     card = file.with_name(CARD_NAME)
     if not card.is_file():
         raise TrainingError(f"{file}: has no {CARD_NAME} beside it, so its data are unknown")
-    content: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
-    return content
-
-
-def _all_to_measure(dataset: Dataset) -> Dataset:
-    """All pictures count: none of them was trained on."""
-    seeds, credits = dataset.seeds, dataset.credits
-    return Dataset(dataset.name, (), dataset.examples, dataset.labelled, seeds, credits)
+    return read_card(card, "export the weights again")

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from detector.errors import WeightsError
+
 CARD_NAME = "model_card.json"
 _PACKAGES = ("ultralytics", "torch", "torchvision", "albumentations", "opencv-python", "numpy")
 
@@ -36,6 +38,19 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def read_card(card: Path, remedy: str) -> dict[str, Any]:
+    """A model_card.json; empty where it holds something else than names and values.
+
+    Raises:
+        WeightsError: it cannot be read; `remedy` says what to do about it.
+    """
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{card}: not a model card ({error}); {remedy}") from error
+    return content if isinstance(content, dict) else {}
 
 
 def write_card(card: dict[str, Any], folder: Path) -> None:

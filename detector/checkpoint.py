@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from detector import quiet  # noqa: F401  (before ultralytics)
-from detector.card import CARD_NAME
+from detector.card import CARD_NAME, read_card
 from detector.errors import WeightsError
 from detector.types import CLASS_NAMES, EYEGLASSES, LENS
 
@@ -105,16 +105,8 @@ def _read_embedded() -> Checkpoint:
             "eyecut, or train them with scripts/train_detector.py"
         )
     remedy = "reinstall eyecut"
-    _compare(EMBEDDED_PATH, _card_of(card, remedy).get("sha256"), remedy)
+    _compare(EMBEDDED_PATH, read_card(card, remedy).get("sha256"), remedy)
     return _read_safetensors(EMBEDDED_PATH)
-
-
-def _card_of(card: Path, remedy: str) -> dict[str, Any]:
-    try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{card}: not a model card ({error}); {remedy}") from error
-    return content if isinstance(content, dict) else {}
 
 
 def _compare(path: Path, expected: object, remedy: str) -> None:
@@ -130,7 +122,7 @@ def _read_own(path: Path) -> Checkpoint:
     """A user's export; a card beside it that names it must be its own."""
     card = path.with_name(CARD_NAME)
     remedy = "export the weights again, or remove the card if it is old"
-    told = _card_of(card, remedy) if card.is_file() else {}
+    told = read_card(card, remedy) if card.is_file() else {}
     if told.get("file") == path.name:
         _compare(path, told.get("sha256"), remedy)
     return _read_safetensors(path)
@@ -140,16 +132,21 @@ def is_detector(path: Path) -> bool:
     """Whether a file is a detector in our own format."""
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get(_META, "{}"))
+            return bool(_told(file).get("format") == FORMAT)
     except (SafetensorError, OSError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("format") == FORMAT
+
+
+def _told(file: Any) -> dict[str, Any]:
+    """What an open safetensors file says of itself in our format; empty for others."""
+    told = json.loads((file.metadata() or {}).get(_META, "{}"))
+    return told if isinstance(told, dict) else {}
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get(_META, "{}"))
+            meta = _told(file)
             if meta.get("format") != FORMAT:
                 raise WeightsError(
                     f"{path}: not exported by scripts/train_detector.py "

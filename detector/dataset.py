@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
@@ -187,6 +188,18 @@ def beside(picture: Path, folder: str) -> Path:
 def label_path(picture: Path) -> Path:
     """`.../images/a/b.jpg` -> `.../labels/a/b.txt`."""
     return beside(picture, "labels").with_suffix(".txt")
+
+
+def read_bgr(path: Path) -> NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) BGR, upright.
+
+    Raises:
+        DatasetError: if the file is not a picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise DatasetError(f"{path}: not a readable picture; remove it from the dataset")
+    return np.asarray(picture, np.uint8)
 
 
 def _example(picture: Path, classes: int) -> Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.types import Detections
+from detector.types import Detections, intersection
 
 
 def merge_pieces(found: Detections, share: float) -> Detections:
@@ -45,6 +45,5 @@ def merge_pieces(found: Detections, share: float) -> Detections:
 def _shared(group: Detections, first: int, second: int) -> float:
     """Intersection of two boxes over the smaller one's area."""
     a, b = group.boxes[first], group.boxes[second]
-    size = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     smaller = min(float(np.prod(a[2:] - a[:2])), float(np.prod(b[2:] - b[:2])))
-    return float(np.prod(np.maximum(size, 0))) / smaller
+    return float(intersection(a, b[None])[0]) / smaller

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from detector.dataset import Example, read_dataset
+from detector.dataset import Example, read_bgr, read_dataset
 from detector.errors import DatasetError
 from detector.types import CLASS_NAMES, EYEGLASSES, Detections, Detector, overlap
 
@@ -85,10 +85,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     Raises:
         DatasetError: it cannot be read.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise DatasetError(f"{path}: not a readable picture; remove it from the dataset")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(read_bgr(path), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _truth(example: Example, size: tuple[int, int]) -> Truth:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.dataset import Example, beside
+from detector.dataset import Example, beside, read_bgr
 from detector.errors import DatasetError
 from detector.types import EYEGLASSES, LENS
 
@@ -75,9 +75,8 @@ def read_cut(example: Example) -> Cut:
     Raises:
         DatasetError: picture or mask cannot be read, or are not of one size.
     """
-    image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
-    mask = cv2.imread(str(mask_of(example)), cv2.IMREAD_COLOR)
-    if image is None or mask is None or image.shape != mask.shape:
+    image, mask = read_bgr(example.image), read_bgr(mask_of(example))
+    if image.shape != mask.shape:
         raise DatasetError(f"{mask_of(example)}: not the mask of {example.image}; make it anew")
     corners = example.corners((image.shape[0], image.shape[1]))
     x0, y0, x1, y1 = _whole(corners[example.labels == EYEGLASSES][0])

@@ -99,9 +99,15 @@ def check_photo(rgb: NDArray[np.uint8]) -> None:
         raise ImageError(f"photo: expected uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
 
 
+def intersection(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Area that one box (4,) has in common with others (N, 4), xyxy: float32 (N,)."""
+    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    common: NDArray[np.float32] = np.prod(np.maximum(inner, 0), axis=1)
+    return common
+
+
 def overlap(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of one box (4,) with others (N, 4), xyxy: float32 (N,)."""
-    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    common = np.prod(np.maximum(inner, 0), axis=1)
+    common = intersection(box, boxes)
     area = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     return np.asarray(common / (area - common), np.float32)

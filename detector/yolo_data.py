@@ -9,14 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from detector import quiet  # noqa: F401  (before ultralytics)
 from detector.augmentation import with_boxes
-from detector.dataset import Example
+from detector.dataset import Example, read_bgr
 from detector.errors import DatasetError
 from detector.letterbox import fit_size, resize, square_within
 from detector.pasting import Labelled, cuttable, paste, read_cut
@@ -178,18 +177,6 @@ def boxes_within(
     cut = (cut[seen] - (x0, y0, x0, y0)) / ((x1 - x0, y1 - y0) * 2)
     boxes = np.concatenate([(cut[:, :2] + cut[:, 2:]) / 2, cut[:, 2:] - cut[:, :2]], 1)
     return example.labels[seen], boxes.astype(np.float32)
-
-
-def read_bgr(path: Path) -> NDArray[np.uint8]:
-    """A picture as uint8 (H, W, 3) BGR, upright.
-
-    Raises:
-        DatasetError: if the file is not a picture.
-    """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise DatasetError(f"{path}: not a readable picture; remove it from the dataset")
-    return np.asarray(picture, np.uint8)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
