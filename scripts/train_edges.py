@@ -97,7 +97,8 @@ def write(
         "name": "eyecut edge network",
         "summary": "Finds the true edge in the band along a mask's outline. Trained on rendered"
         " scenes, along the outlines of the compact segmenter's masks. `edge` and `mask` are mean"
-        " absolute errors of alpha within 16 pixels of the outline, on held-out samples.",
+        " absolute errors of alpha within 16 pixels of the outline, on held-out samples; `thin`"
+        " and `thin_mask` are the shares of thin parts that are kept.",
         "file": weights.name,
         "sha256": digest,
         "licence": "AGPL-3.0",

@@ -16,6 +16,8 @@ Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 
 def photometric(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """Return `rgb`, uint8 (S, S, 3), as another camera in another light might have had it."""
+    if rng.random() < 0.2:
+        rgb = block_light(rng, rgb)
     if rng.random() < 0.8:
         rgb = cv2.LUT(rgb, _tone_curves(rng))
     if rng.random() < 0.3:
@@ -68,6 +70,51 @@ def cast_shadow(rng: np.random.Generator, rgb: Bytes, frame: Bytes, lens: Bytes)
     tint = np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
     shaded: Bytes = np.clip(rgb * (1 - depth[..., None] * tint), 0, 255).astype(np.uint8)
     return shaded
+
+
+def block_light(rng: np.random.Generator, rgb: Bytes) -> Bytes:
+    """Return `rgb`, uint8 (S, S, 3), with shadows of things out of the picture, across all in it.
+
+    Their borders run over glasses and ground alike, hard or soft, and are no borders of anything.
+    """
+    side = rgb.shape[0]
+    draw = (_polygons, _stripes, _blotches)[int(rng.integers(3))]
+    shade = draw(rng, side)
+    wide = float(side / 512 * np.exp(rng.uniform(np.log(0.5), np.log(20))))
+    shade = cv2.GaussianBlur(shade, (0, 0), wide if rng.random() < 0.6 else 0.5)
+    depth = rng.uniform(0.1, 0.85) * np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
+    share = shade.astype(np.float32)[..., None] * np.float32(1 / 255)
+    shaded: Bytes = np.clip(rgb * (1 - share * depth), 0, 255).astype(np.uint8)
+    return shaded
+
+
+def _polygons(rng: np.random.Generator, side: int) -> Bytes:
+    """One to three polygons, twice as dark where they cross: uint8 (S, S)."""
+    shade: Bytes = np.zeros((side, side), np.uint8)
+    count = int(rng.integers(1, 4))
+    for _ in range(count):
+        corners = rng.uniform(0, 1, 2) + rng.uniform(-0.7, 0.7, (int(rng.integers(3, 7)), 2))
+        one = np.zeros_like(shade)
+        cv2.fillPoly(one, [(side * corners).astype(np.int32)], 255 // count)
+        shade = cv2.add(shade, one)
+    return shade
+
+
+def _stripes(rng: np.random.Generator, side: int) -> Bytes:
+    """Stripes as of blinds, or the border of one large shadow: uint8 (S, S) of 0 and 255."""
+    angle = rng.uniform(0, np.pi)
+    period = float(np.exp(rng.uniform(np.log(0.06), np.log(3))))
+    steps = np.arange(side, dtype=np.float32) / (period * side)
+    phase = steps * np.cos(angle) + steps[:, None] * np.sin(angle) + rng.random()
+    return np.where(phase % 1 < rng.uniform(0.2, 0.8), 255, 0).astype(np.uint8)
+
+
+def _blotches(rng: np.random.Generator, side: int) -> Bytes:
+    """Blotches as of leaves: uint8 (S, S) of 0 and 255."""
+    cells = int(rng.integers(3, 16))
+    grid = rng.random((cells, cells), np.float32)
+    field = cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.where(field > rng.uniform(0.4, 0.65), 255, 0).astype(np.uint8)
 
 
 def _tone_curves(rng: np.random.Generator) -> Bytes:

@@ -19,14 +19,14 @@ from pipeline.refine.contour import outlines, smooth
 from pipeline.refine.strips import OFFSETS, OVERLAP, unroll
 from pipeline.segmenter.crop import extract, paste, paste_soft, window_around
 from pipeline.segmenter.predictor import CompactModel
-from pipeline.segmenter.samples import list_scenes, read_scene
+from pipeline.segmenter.samples import list_scenes, read_scene, thin_parts
 from pipeline.segmenter.windowed import CropPrompt
 
 PIECE = 96
 """Rows of a sample."""
-COLOURS, GUESS, ALPHA, OWN = slice(0, 3), 3, 4, 5
-"""Planes of a sample: sRGB, the segmenter's guess, the true alpha, and 255 where no other outline
-is nearer than the sample's own."""
+COLOURS, GUESS, ALPHA, OWN, THIN = slice(0, 3), 3, 4, 5, 6
+"""Planes of a sample: sRGB, the segmenter's guess, the true alpha, 255 where no other outline is
+nearer than the sample's own, and 255 in the thin parts of the glasses."""
 _CELLS = (1.3, 2.6)  # photo pixels to a pixel of the segmenter's grid
 _SIGMAS = (0.001, 0.003)  # of the outline's smoothing, as shares of the glasses' diagonal
 _STEP = 64
@@ -38,7 +38,7 @@ _SLACK = 1.6  # pixels by which two outlines may be equally near
 def edge_samples(
     roots: Sequence[Path], model: CompactModel, rng: np.random.Generator
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield uint8 (N, PIECE, WIDTH, 6) for each pair of glasses in rendered scenes.
+    """Yield uint8 (N, PIECE, WIDTH, 7) for each pair of glasses in rendered scenes.
 
     Raises:
         ValidationError: a folder holds no scenes.
@@ -87,7 +87,10 @@ def _of_pair(
         return
     nearest = strips.read(_distances(clean)).astype(np.float32) / 8
     own = (nearest > np.abs(OFFSETS) - _SLACK).astype(np.uint8) * np.uint8(255)
-    planes = np.dstack([*(strips.read(part) for part in (rgb, guess, alpha)), own])
+    thin = np.asarray(255 * thin_parts(truth.view(np.uint8), float(np.hypot(w, h))), np.uint8)
+    planes = np.dstack(
+        [*(strips.read(part) for part in (rgb, guess, alpha)), own, strips.read(thin)]
+    )
     starts = range(0, len(planes) - PIECE + 1, PIECE - 2 * OVERLAP)
     if starts:
         yield np.stack([planes[start : start + PIECE] for start in starts])

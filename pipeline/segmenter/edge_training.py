@@ -15,12 +15,13 @@ from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
 from pipeline.segmenter.devices import has_bfloat16
-from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN
+from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN, THIN
 from pipeline.segmenter.edges import EdgeNet, decided, features
 
 Samples = NDArray[np.uint8]
 _WARM_UP = 100
 _FOREIGN = 0.1  # weight of pixels to which another outline is nearer
+_THIN = 8.0  # what is lost of a thin part weighs so much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def train(
     """Train, from random weights or on from those of `network`.
 
     Args:
-        samples: uint8 (N, PIECE, WIDTH, 6), see `edge_samples`; the last `plan.held` are held
+        samples: uint8 (N, PIECE, WIDTH, 7), see `edge_samples`; the last `plan.held` are held
             out, so that with samples in the order of their scenes no scene is on both sides.
         plan: see there.
         log: gets a line now and then.
@@ -100,27 +101,36 @@ def loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measure(network: EdgeNet, held: Samples) -> dict[str, float]:
-    """Mean absolute error of alpha over pixels that are the outline's own: ``"edge"`` of the
-    network, ``"mask"`` of the segmenter's mask."""
-    sums = np.zeros(3)
+    """What the network makes of the segmenter's masks, over pixels that are the outline's own.
+
+    Returns:
+        ``"edge"`` and ``"mask"``: mean absolute error of alpha, of the network and of the mask;
+        ``"thin"`` and ``"thin_mask"``: share of the thin parts that each of them keeps.
+    """
+    sums = np.zeros(6)
     for start in range(0, len(held), 50):
         part = held[start : start + 50]
-        x, alpha, weight = tensors(part)
-        own = weight > 0.5
-        mask = torch.from_numpy(part[..., GUESS] > 127).float()
+        x, alpha, _ = tensors(part)
+        own, thin = (torch.from_numpy(part[..., i] > 127) for i in (OWN, THIN))
+        mask = torch.from_numpy(part[..., GUESS] > 127)
         found = decided(torch.sigmoid(network(x)))
-        errors = [float(((one - alpha).abs() * own).sum()) for one in (found, mask)]
-        sums += np.array([*errors, float(own.sum())])
-    edge, plain, count = sums
-    return {"edge": round(edge / max(count, 1), 4), "mask": round(plain / max(count, 1), 4)}
+        thin &= own
+        errors = [float(((one - alpha).abs() * own).sum()) for one in (found, mask.float())]
+        kept = [float((one & thin).sum()) for one in (found >= 0.5, mask)]
+        sums += np.array([*errors, float(own.sum()), *kept, float(thin.sum())])
+    names = ("edge", "mask", "thin", "thin_mask")
+    shares = [*(sums[:2] / max(sums[2], 1)), *(sums[3:5] / max(sums[5], 1))]
+    return {name: round(float(share), 4) for name, share in zip(names, shares, strict=True)}
 
 
 def tensors(samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """Features (B, FEATURES, L, WIDTH), alpha and weight (B, L, WIDTH) of samples."""
     planes = np.stack([features(one[..., COLOURS], one[..., GUESS]) for one in samples])
     x = torch.from_numpy(planes).permute(0, 3, 1, 2)
-    alpha, own = (torch.from_numpy(samples[..., i] / np.float32(255)) for i in (ALPHA, OWN))
-    return x, alpha, _FOREIGN + (1 - _FOREIGN) * own
+    alpha, own, thin = (
+        torch.from_numpy(samples[..., i] / np.float32(255)) for i in (ALPHA, OWN, THIN)
+    )
+    return x, alpha, (_FOREIGN + (1 - _FOREIGN) * own) * (1 + _THIN * thin)
 
 
 def augmented(samples: Samples, rng: np.random.Generator) -> Samples:

@@ -159,8 +159,7 @@ def make_sample(
 def pixel_weights(planes: Bytes) -> Bytes:
     """Weights that make edges and thin parts count, uint8 (S, S) from coverage (3, S, S).
 
-    Thin is what a disc of 1.2 % of the glasses' box diagonal does not fit into, as in the
-    metric `thin`, and a rim of background around it, so that gaps count as much as wires.
+    Thin parts count with a rim of background around them, so that gaps count as much as wires.
     """
     whole = (planes[0] > 127).astype(np.uint8)
     weight = np.ones(whole.shape, np.uint8)
@@ -171,11 +170,18 @@ def pixel_weights(planes: Bytes) -> Bytes:
     for plane in (whole, (planes[1] > 127).astype(np.uint8)):
         edge = cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, kernel)
         weight[edge > 0] = 3
-    radius = max(1, round(0.006 * float(np.hypot(w, h))))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    thin = whole - cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc)
+    thin = thin_parts(whole, float(np.hypot(w, h)))
     weight[cv2.dilate(thin, kernel) > 0] = 6
     return weight
+
+
+def thin_parts(whole: Bytes, diagonal: float) -> Bytes:
+    """Where a disc of 1.2 % of the glasses' box diagonal does not fit, as in the metric `thin`:
+    uint8 (H, W) of 0 and 1, as `whole`."""
+    radius = max(1, round(0.006 * diagonal))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    thin: Bytes = whole - cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc)
+    return thin
 
 
 def _window(

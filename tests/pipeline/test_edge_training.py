@@ -7,8 +7,16 @@ import pytest
 
 from pipeline.errors import ValidationError
 from pipeline.refine.strips import OFFSETS, WIDTH
-from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN, PIECE, edge_samples
-from pipeline.segmenter.edge_training import EdgePlan, augmented, measure, train
+from pipeline.segmenter.edge_samples import (
+    ALPHA,
+    COLOURS,
+    GUESS,
+    OWN,
+    PIECE,
+    THIN,
+    edge_samples,
+)
+from pipeline.segmenter.edge_training import EdgePlan, augmented, measure, tensors, train
 from pipeline.segmenter.edges import EdgeNet
 from pipeline.segmenter.predictor import CompactModel
 from pipeline.segmenter.weights_io import load_compact
@@ -19,13 +27,14 @@ from synthetic.renderer import Renderer
 def samples(count: int) -> np.ndarray:
     """Dark glasses on bright paper whose edge lies up to 6 pixels from the guessed one."""
     rng = np.random.default_rng(0)
-    result = np.full((count, PIECE, WIDTH, 6), 255, np.uint8)
+    result = np.full((count, PIECE, WIDTH, 7), 255, np.uint8)
     shift = rng.uniform(-6, 6, (count, 1, 1))
     alpha = np.broadcast_to(np.clip(shift + 0.5 - OFFSETS, 0, 1), (count, PIECE, WIDTH))
     grey = 220 - 180 * alpha[..., None] + rng.normal(0, 3, (count, PIECE, WIDTH, 3))
     result[..., COLOURS] = np.clip(grey, 0, 255)
     result[..., GUESS] = 255 / (1 + np.exp(OFFSETS))
     result[..., ALPHA] = np.rint(255 * alpha)
+    result[..., THIN] = 0
     return result
 
 
@@ -41,6 +50,16 @@ def test_it_learns_where_an_edge_lies() -> None:
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(ValidationError, match="too few"):
         train(samples(10), EdgePlan(), print)
+
+
+@pytest.mark.parametrize(("guess", "kept"), [(255, 1.0), (0, 0.0)])
+def test_thin_parts_weigh_more_and_are_counted(guess: int, kept: float) -> None:
+    data = samples(4)
+    data[:, :, 4:6, THIN] = 255
+    data[:, :, 4:6, GUESS] = guess
+    weight = tensors(data)[2]
+    assert weight[:, :, 4:6].min() > 3 * weight[:, :, 8:].max()
+    assert measure(EdgeNet(), data)["thin_mask"] == kept
 
 
 def test_augmentation_keeps_truth_and_ownership_with_their_pixels() -> None:
@@ -63,10 +82,15 @@ def test_samples_come_from_rendered_scenes(renderer: Renderer, tmp_path) -> None
     found = list(edge_samples([tmp_path], CompactModel(load_compact()), rng))
     assert found
     data = np.concatenate(found)
-    assert data.shape[1:] == (PIECE, WIDTH, 6)
+    assert data.shape[1:] == (PIECE, WIDTH, 7)
     inside, outside = data[:, :, :8, ALPHA].mean(), data[:, :, -8:, ALPHA].mean()
     assert inside > outside + 60
-    assert measure(EdgeNet(), data)["mask"] < 0.4
+    figures = measure(EdgeNet(), data)
+    assert figures["mask"] < 0.4
+    assert 0.3 < figures["thin_mask"] < 1
+    assert (
+        data[..., ALPHA][data[..., THIN] > 250].min() > 100
+    )  # thin parts are parts of the glasses
 
 
 def test_no_scenes_are_told(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""Shadows that training adds: they darken what is behind the glasses, and the glasses stay."""
+"""Shadows that training adds: of the glasses, on what is behind them; of other things, on all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.segmenter.augment import cast_shadow, photometric
+from pipeline.segmenter.augment import block_light, cast_shadow, photometric
 
 SIDE = 256
 
@@ -63,3 +63,23 @@ def test_the_same_seed_gives_the_same_shadow_and_light() -> None:
 def test_without_glasses_there_is_no_shadow() -> None:
     rgb, none = np.full((SIDE, SIDE, 3), 99, np.uint8), np.zeros((SIDE, SIDE), np.uint8)
     assert np.array_equal(cast_shadow(np.random.default_rng(0), rgb, none, none), rgb)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blocked_light_darkens_bright_and_dark_alike(seed: int) -> None:
+    bright, dark = (np.full((SIDE, SIDE, 3), grey, np.uint8) for grey in (200, 100))
+    shaded, half = (block_light(np.random.default_rng(seed), one) for one in (bright, dark))
+    assert shaded.dtype == np.uint8
+    assert (shaded <= bright).all()
+    assert (bright == 200).all()
+    assert np.abs(shaded.astype(int) - 2 * half.astype(int)).max() <= 2
+
+
+def test_most_blocked_light_is_seen_with_borders_hard_and_soft() -> None:
+    paper = np.full((SIDE, SIDE, 3), 220, np.uint8)
+    greys = [block_light(np.random.default_rng(seed), paper)[..., 1] for seed in range(60)]
+    seen = [grey for grey in greys if grey.max() > grey.min() + 15]
+    steps = [np.abs(np.diff(grey.astype(int), axis=1)).max() / np.ptp(grey) for grey in seen]
+    assert len(seen) > 40
+    assert sum(step > 0.3 for step in steps) > 10
+    assert sum(step < 0.1 for step in steps) > 5
