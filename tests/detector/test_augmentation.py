@@ -8,6 +8,7 @@ pytest.importorskip("albumentations", reason="albumentations comes with the 'tra
 from detector import quiet  # noqa: E402, F401  (before albumentations: no look for updates)
 from detector.augmentation import build_augmentation, with_boxes  # noqa: E402
 from detector.config import AugmentationConfig  # noqa: E402
+from detector.lettering import Emblem, Lettering  # noqa: E402
 
 KINDS = ("lighting", "camera", "lettering", "scale", "quarter_turns", "flip", "rotation")
 OFF = dict.fromkeys(KINDS, 0.0)
@@ -70,6 +71,28 @@ def test_lettering_is_on_the_picture_and_on_its_copy_alone() -> None:
         shares.append((out["image"] != picture).any(axis=2).mean())
     assert min(shares) > 0 and max(shares) < 0.6  # always something, never everything
     assert len(set(shares)) > 20
+
+
+@pytest.mark.parametrize("after", [0, 2, 4])
+@pytest.mark.parametrize("filled", [True, False])
+def test_an_emblem_stands_among_the_letters(after: int, filled: bool) -> None:
+    emblem = Emblem(after, 6, 0.5, 0.4, filled, (0, 255, 0))
+    blank = np.zeros((200, 400, 3), np.uint8)
+    out = Lettering().apply(blank, "aaaa", emblem, height=0.2, colour=(255, 0, 0))
+    green, blue = out[..., 1] > 128, out[..., 0] > 128
+    left, right = np.flatnonzero(green.any(axis=0))[[0, -1]]
+    assert 40 < right - left < 60
+    assert 0.2 < green.sum() / (right - left) ** 2 < 0.8
+    assert blue[:, :left].any() == (after > 0)
+    assert blue[:, right:].any() == (after < 4)
+
+
+def test_some_words_have_an_emblem() -> None:
+    words = [Lettering(p=1) for _ in range(60)]
+    for seed, word in enumerate(words):
+        word.set_random_seed(seed)
+    with_one = sum(word.get_params()["emblem"] is not None for word in words)
+    assert 10 < with_one < 40
 
 
 def test_lighting_and_camera_change_the_picture_but_not_the_boxes() -> None:
