@@ -1,12 +1,10 @@
-"""Average the weights of compact segmenters, or of detectors, and measure the mean.
+"""Average the weights of segmenters, of edge networks or of detectors, and measure the mean.
 
     python scripts/average_weights.py OUT FILE FILE [FILE ...] --val DATA
 
-FILEs are what scripts/train_segmenter.py or scripts/train_detector.py exported, best of runs that
-went on from the same weights: their mean often holds where each alone has forgotten something
-(Wortsman et al., "Model soups", ICML 2022). Writes the mean to OUT under the last FILE's name, and
-its model card, that of the last FILE with what was averaged and the mean's own figures on DATA,
-which none was trained on.
+FILEs are what the trainers exported, best of runs that went on from the same weights. Writes the
+mean to OUT under the last FILE's name, and its model card, that of the last FILE with what was
+averaged and the mean's own figures on DATA, which none was trained on.
 """
 
 from __future__ import annotations
@@ -53,12 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 written, 2 files or data cannot be used."""
     options = parse(arguments)
     from detector.checkpoint import is_detector
+    from pipeline.segmenter.edges import is_edges
 
     try:
         if all(is_detector(file) for file in options.files):
             average_detectors(options)
+        elif all(is_edges(file) for file in options.files):
+            average_edges(options)
         else:
-            average(options)
+            average_segmenters(options)
     except (EyecutError, DetectorError) as error:
         print(f"average_weights: {error}", file=sys.stderr)
         return 2
@@ -78,59 +79,89 @@ def average_detectors(options: argparse.Namespace) -> None:
         print(f"{name}: {value if value is None or isinstance(value, int) else f'{value:.3f}'}")
 
 
-def average(options: argparse.Namespace) -> None:
+def average_segmenters(options: argparse.Namespace) -> None:
     """Write the mean of segmenters and its card.
 
     Raises:
         EyecutError: files of other networks, one alone or one without a card, or no data.
     """
-    from provenance import commit
-
+    from pipeline.segmenter.averaging import mean_of
     from pipeline.segmenter.samples import list_scenes
     from pipeline.segmenter.train_config import load_train_config
     from pipeline.segmenter.validation import validate
-    from pipeline.segmenter.weights_io import (
-        load_compact,
-        read_card,
-        save_compact,
-        sha256_of,
-        write_card,
-    )
+    from pipeline.segmenter.weights_io import load_compact, save_compact
 
     config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", options.set)
-    models = [load_compact(file) for file in options.files]
-    card = read_card(options.files[-1])
-    weights = options.out / "compact.safetensors"
-    if len(models) < 2 or card is None:
-        raise ValidationError(f"{options.files[-1]}: expected two files or more, with a model card")
-    if len({str(model.config) for model in models}) > 1:
-        raise ValidationError("the files hold networks of different sizes")
-    if weights.resolve() in {file.resolve() for file in options.files}:
-        raise ValidationError(f"{weights} would be overwritten: name another folder")
-    mean = models[0]
-    states = [model.state_dict() for model in models]
-    mean.load_state_dict(
-        {
-            name: sum(state[name] for state in states) / len(states)
-            if value.is_floating_point()
-            else value
-            for name, value in states[0].items()
-        }
-    )
+    mean = mean_of([load_compact(file) for file in options.files])
+    weights = target(options, "compact.safetensors")
     scenes = [scene for root in options.val for scene in list_scenes(root) if scene.masks]
     figures = validate(mean, scenes, config)
-    options.out.mkdir(parents=True, exist_ok=True)
     digest = save_compact(mean, weights)
+    told = {"validation": figures.to_dict(), "validation_size": config.validate_size}
+    write(options, weights, digest, told)
+    print(figures.line())
+
+
+def average_edges(options: argparse.Namespace) -> None:
+    """Write the mean of edge networks and its card.
+
+    Raises:
+        EyecutError: as for segmenters.
+    """
+    import numpy as np
+
+    from pipeline.segmenter.averaging import mean_of
+    from pipeline.segmenter.edge_samples import all_samples
+    from pipeline.segmenter.edge_training import measure
+    from pipeline.segmenter.edges import EMBEDDED, load_edges, save_edges
+    from pipeline.segmenter.predictor import CompactModel
+    from pipeline.segmenter.weights_io import load_compact
+
+    mean = mean_of([load_edges(str(file)).network for file in options.files])
+    weights = target(options, EMBEDDED.name)
+    model, rng = CompactModel(load_compact()), np.random.default_rng(0)
+    figures = measure(mean, all_samples(options.val, model, rng))
+    digest = save_edges(mean, weights)
+    write(options, weights, digest, {"figures": figures})
+    print(figures)
+
+
+def target(options: argparse.Namespace, name: str) -> Path:
+    """The file of the mean, in a folder that is there.
+
+    Raises:
+        ValidationError: it is one of those to average.
+    """
+    weights: Path = options.out / name
+    if weights.resolve() in {file.resolve() for file in options.files}:
+        raise ValidationError(f"{weights} would be overwritten: name another folder")
+    options.out.mkdir(parents=True, exist_ok=True)
+    return weights
+
+
+def write(
+    options: argparse.Namespace, weights: Path, digest: str, figures: dict[str, object]
+) -> None:
+    """Write the card: the last file's, with what was averaged and the mean's own figures.
+
+    Raises:
+        ValidationError: the last file has no card.
+    """
+    from provenance import commit
+
+    from pipeline.segmenter.samples import list_scenes
+    from pipeline.segmenter.weights_io import read_card, sha256_of, write_card
+
+    card = read_card(options.files[-1])
+    if card is None:
+        raise ValidationError(f"{options.files[-1]}: no model card beside it")
     told = {
         "sha256": digest,
         "averaged": [sha256_of(file)[:12] for file in options.files],
         "validation_data": {root.name: len(list_scenes(root)) for root in options.val},
-        "validation": figures.to_dict(),
-        "validation_size": config.validate_size,
         "commit": commit(),
     }
-    write_card(weights, card | told)
-    print(figures.line())
+    write_card(weights, card | told | figures)
 
 
 if __name__ == "__main__":

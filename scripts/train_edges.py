@@ -66,7 +66,7 @@ def collect(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     """The samples of all scenes, read again where an earlier run kept them."""
     import numpy as np
 
-    from pipeline.segmenter.edge_samples import edge_samples
+    from pipeline.segmenter.edge_samples import all_samples
     from pipeline.segmenter.predictor import CompactModel
     from pipeline.segmenter.weights_io import load_compact
 
@@ -75,7 +75,7 @@ def collect(options: argparse.Namespace):  # type: ignore[no-untyped-def]
         options.out.mkdir(parents=True, exist_ok=True)
         model = CompactModel(load_compact(options.segmenter))
         rng = np.random.default_rng(options.seed)
-        np.save(kept, np.concatenate(list(edge_samples(options.data, model, rng))))
+        np.save(kept, all_samples(options.data, model, rng))
     return np.load(kept, mmap_mode="r")
 
 

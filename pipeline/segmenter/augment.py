@@ -16,7 +16,7 @@ Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 
 def photometric(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """Return `rgb`, uint8 (S, S, 3), as another camera in another light might have had it."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.35:
         rgb = block_light(rng, rgb)
     if rng.random() < 0.8:
         rgb = cv2.LUT(rgb, _tone_curves(rng))
@@ -78,7 +78,7 @@ def block_light(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     Their borders run over glasses and ground alike, hard or soft, and are no borders of anything.
     """
     side = rgb.shape[0]
-    draw = (_polygons, _stripes, _blotches)[int(rng.integers(3))]
+    draw = (_polygons, _polygons, _polygons, _stripes, _blotches)[int(rng.integers(5))]
     shade = draw(rng, side)
     wide = float(side / 512 * np.exp(rng.uniform(np.log(0.5), np.log(20))))
     shade = cv2.GaussianBlur(shade, (0, 0), wide if rng.random() < 0.6 else 0.5)
@@ -89,11 +89,12 @@ def block_light(rng: np.random.Generator, rgb: Bytes) -> Bytes:
 
 
 def _polygons(rng: np.random.Generator, side: int) -> Bytes:
-    """One to three polygons, twice as dark where they cross: uint8 (S, S)."""
+    """One to three polygons, some as small as a lens, darker where they cross: uint8 (S, S)."""
     shade: Bytes = np.zeros((side, side), np.uint8)
     count = int(rng.integers(1, 4))
     for _ in range(count):
-        corners = rng.uniform(0, 1, 2) + rng.uniform(-0.7, 0.7, (int(rng.integers(3, 7)), 2))
+        reach = float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
+        corners = rng.uniform(0, 1, 2) + rng.uniform(-reach, reach, (int(rng.integers(3, 7)), 2))
         one = np.zeros_like(shade)
         cv2.fillPoly(one, [(side * corners).astype(np.int32)], 255 // count)
         shade = cv2.add(shade, one)

@@ -35,6 +35,23 @@ _LEAST_IOU = 0.4  # worse masks have no edges to learn from
 _SLACK = 1.6  # pixels by which two outlines may be equally near
 
 
+def all_samples(
+    roots: Sequence[Path], model: CompactModel, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """All of `edge_samples` in one array.
+
+    Raises:
+        ValidationError: there is none.
+    """
+    found = list(edge_samples(roots, model, rng))
+    if not found:
+        names = ", ".join(map(str, roots))
+        raise ValidationError(
+            f"{names}: no pair of glasses that the segmenter cuts out well enough"
+        )
+    return np.concatenate(found)
+
+
 def edge_samples(
     roots: Sequence[Path], model: CompactModel, rng: np.random.Generator
 ) -> Iterator[NDArray[np.uint8]]:

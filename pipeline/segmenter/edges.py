@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -132,6 +133,15 @@ def load_edges(weights: str = "embedded", device: str = "cpu") -> NetworkEdges:
             " scripts/train_edges.py wrote, or set refine.edges to null"
         ) from error
     return NetworkEdges(network, device)
+
+
+def is_edges(path: Path) -> bool:
+    """Whether a file holds an edge network, by the names in it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return set(file.keys()) == set(EdgeNet().state_dict())
+    except (OSError, SafetensorError):  # whoever reads it says so
+        return False
 
 
 def save_edges(network: EdgeNet, path: Path) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from pipeline.errors import ValidationError
 from pipeline.refine.strips import OFFSETS, WIDTH
@@ -17,9 +20,11 @@ from pipeline.segmenter.edge_samples import (
     edge_samples,
 )
 from pipeline.segmenter.edge_training import EdgePlan, augmented, measure, tensors, train
-from pipeline.segmenter.edges import EdgeNet
+from pipeline.segmenter.edges import EMBEDDED, EdgeNet, is_edges, load_edges, save_edges
 from pipeline.segmenter.predictor import CompactModel
-from pipeline.segmenter.weights_io import load_compact
+from pipeline.segmenter.weights_io import EMBEDDED as COMPACT
+from pipeline.segmenter.weights_io import load_compact, read_card, write_card
+from scripts_under_test import script as load_script
 from synthetic.dataset import write_lines, write_scene
 from synthetic.renderer import Renderer
 
@@ -72,6 +77,53 @@ def test_augmentation_keeps_truth_and_ownership_with_their_pixels() -> None:
     assert np.array_equal(changed[..., ALPHA], data[..., ALPHA])  # turned along the edge alone
     seen = augmented(data, np.random.default_rng(1))
     assert np.array_equal(seen, changed)
+
+
+def made(folder: Path, seed: int) -> Path:
+    """Random weights, and a card."""
+    torch.manual_seed(seed)
+    weights = folder / EMBEDDED.name
+    digest = save_edges(EdgeNet(), weights)
+    write_card(weights, {"name": "x", "file": weights.name, "sha256": digest, "seed": seed})
+    return weights
+
+
+@pytest.mark.slow
+def test_weights_are_averaged_and_the_mean_is_measured(renderer: Renderer, tmp_path: Path) -> None:
+    lines = [write_scene(tmp_path / "val", renderer.render(3, (480, 640), True, 1))]
+    write_lines(tmp_path / "val", lines)
+    one, two = (made(tmp_path / str(seed), seed) for seed in (1, 2))
+    out, val = tmp_path / "mean", ["--val", str(tmp_path / "val")]
+    average = load_script("average_weights").main
+    assert average([str(out), str(one), str(two), *val]) == 0
+    states = [load_edges(str(path)).network.state_dict() for path in (one, two)]
+    mean = load_edges(str(out / one.name)).network.state_dict()
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (states[0][name] + states[1][name]) / 2)
+    card = read_card(out / one.name)
+    assert card is not None and card["seed"] == 2
+    assert card["figures"].keys() == {"edge", "mask", "thin", "thin_mask"}
+    assert len(card["averaged"]) == 2
+
+
+def test_averages_that_make_no_sense_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (made(tmp_path / str(seed), seed) for seed in (1, 2))
+    average = load_script("average_weights").main
+    for told, word in (
+        ([tmp_path / "mean", one], "two"),
+        ([two.parent, one, two], "overwritten"),
+        ([tmp_path / "mean", one, two], "no dataset"),
+    ):
+        assert average([*map(str, told), "--val", str(tmp_path)]) == 2
+        assert word in capsys.readouterr().err
+
+
+def test_edge_networks_are_told_from_other_files(tmp_path: Path) -> None:
+    assert is_edges(made(tmp_path, 1))
+    assert not is_edges(COMPACT)
+    assert not is_edges(tmp_path / "missing.safetensors")
 
 
 @pytest.mark.slow
