@@ -21,7 +21,7 @@ from pipeline.segmenter.edges import EdgeNet, decided, features
 Samples = NDArray[np.uint8]
 _WARM_UP = 100
 _FOREIGN = 0.1  # weight of pixels to which another outline is nearer
-_THIN = 16.0  # what is lost of a thin part weighs so much more
+_THIN = 8.0  # what is lost of a thin part weighs so much more
 
 
 @dataclass(frozen=True, slots=True)
