@@ -20,7 +20,7 @@ _GREY = (GREY, GREY, GREY)
 
 def build_augmentation(config: AugmentationConfig) -> list[Any]:
     """Transforms in the order in which they are applied, for ultralytics' `augmentations`."""
-    written = Lettering(p=config.lettering)
+    written = Lettering(emblems=config.emblems, p=config.lettering)
     return [written, *_orientation(config), *_scale(config), *_lighting(config), *_camera(config)]
 
 

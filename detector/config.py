@@ -27,6 +27,8 @@ class AugmentationConfig(_Strict):
     """Noise, blur, JPEG, loss of resolution, grey."""
     lettering: float = Field(0.25, ge=0, le=1)
     """A word of round letters is written on the picture."""
+    emblems: float = Field(0.0, ge=0, le=1)
+    """One letter of such a word is a round emblem instead."""
     scale: float = Field(0.4, ge=0, le=1)
     """The picture becomes smaller or larger."""
     zoom: float = Field(0.3, ge=0, le=1)

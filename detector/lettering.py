@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 _LETTERS = "oacednsgpqb0689CGOQDS-"
 _FACES = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
 _HEIGHT = 22  # of a capital at scale 1, in pixels
-_EMBLEMS = 0.4  # share of words with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +43,22 @@ class Lettering(A.ImageOnlyTransform):  # type: ignore[misc]
 
     Args:
         smallest, largest: height of a capital, as a share of the picture's shorter side.
+        emblems: share of words with an emblem.
         p: how often.
     """
 
-    def __init__(self, smallest: float = 0.03, largest: float = 0.25, p: float = 0.5) -> None:
+    def __init__(
+        self, smallest: float = 0.03, largest: float = 0.25, emblems: float = 0.0, p: float = 0.5
+    ) -> None:
         super().__init__(p=p)
-        self.smallest, self.largest = smallest, largest
+        self.smallest, self.largest, self.emblems = smallest, largest, emblems
 
     def get_params(self) -> dict[str, Any]:
         """Draw what is written, and where."""
         draw = self.py_random
         word = "".join(draw.choices(_LETTERS, k=draw.randint(2, 8)))
         emblem = None
-        if draw.random() < _EMBLEMS:
+        if draw.random() < self.emblems:
             emblem = Emblem(
                 draw.randint(0, len(word)), draw.choice((0, 3, 5, 6, 8)), draw.uniform(-1.2, 1.2),
                 draw.uniform(0.2, 0.6), draw.random() < 0.5, _colour(draw),

@@ -16,8 +16,6 @@ Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 
 def photometric(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """Return `rgb`, uint8 (S, S, 3), as another camera in another light might have had it."""
-    if rng.random() < 0.35:
-        rgb = block_light(rng, rgb)
     if rng.random() < 0.8:
         rgb = cv2.LUT(rgb, _tone_curves(rng))
     if rng.random() < 0.3:

@@ -61,11 +61,12 @@ class CropDataset(Dataset[Sample]):
         raise UnreadableImage("twenty scenes in a row cannot be read; is the data damaged?")
 
     def _sample(self, rng: np.random.Generator, size: int) -> Sample:
+        shade = self.config.shade
         if rng.random() < self.config.empty:
             pool = self.without or range(len(self.scenes))
             scene = self.scenes[pool[int(rng.integers(len(pool)))]]
             rgb, masks = read_scene(scene)
-            return make_sample(rng, rgb, [] if not scene.masks else masks, None, size)
+            return make_sample(rng, rgb, masks if scene.masks else [], None, size, shade=shade)
         which, instance = self.targets[int(rng.integers(len(self.targets)))]
         rgb, masks = read_scene(self.scenes[which])
         other = None
@@ -74,7 +75,9 @@ class CropDataset(Dataset[Sample]):
         if kind < stacked + pasted:
             second, _ = self.targets[int(rng.integers(len(self.targets)))]
             other = read_scene(self.scenes[second])
-        return make_sample(rng, rgb, masks, instance, size, other=other, pasted=kind >= stacked)
+        return make_sample(
+            rng, rgb, masks, instance, size, other=other, pasted=kind >= stacked, shade=shade
+        )
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

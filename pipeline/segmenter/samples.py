@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage, ValidationError
-from pipeline.segmenter.augment import cast_shadow, photometric
+from pipeline.segmenter.augment import block_light, cast_shadow, photometric
 from pipeline.segmenter.mixing import Crop, paste, stack
 from pipeline.segmenter.prompting import Truth, make_prompt
 
@@ -130,12 +130,14 @@ def make_sample(
     *,
     other: tuple[Bytes, Sequence[Bytes]] | None = None,
     pasted: bool = False,
+    shade: float = 0.0,
 ) -> Sample:
     """Cut an augmented crop around instance `chosen` and prompt for it.
 
     `chosen` None prompts for a place without glasses, whose truth is empty. `other` is a second
     scene that shares the crop, so that the prompt has to choose: in the half above or below, or,
-    if `pasted`, with one scene's glasses on the other.
+    if `pasted`, with one scene's glasses on the other. `shade` is the chance of shadows of things
+    out of the picture.
     """
     window = _window(rng, rgb.shape[:2], masks, chosen, size)
     crop = _warp(rng, rgb, masks, window, size)
@@ -148,6 +150,8 @@ def make_sample(
     prompt = make_prompt(rng, target, rest, size)
     if warped and rng.random() < SHADOWS:
         image = cast_shadow(rng, image, *np.max(warped, axis=0).transpose(2, 0, 1))
+    if rng.random() < shade:
+        image = block_light(rng, image)
     image = photometric(rng, image)
     planes = np.stack([prompt.truth.glasses, prompt.truth.frame, prompt.truth.lens])
     return Sample(

@@ -62,6 +62,8 @@ class TrainConfig(BaseModel):
     """Share of crops whose halves are of two pictures."""
     pasted: float = Field(0.15, ge=0, le=1)
     """Share of crops with another picture's glasses laid on them, or theirs on it."""
+    shade: float = Field(0.0, ge=0, le=1)
+    """Share of crops with shadows of things out of the picture, across glasses and ground."""
     second_pass: float = Field(0.25, ge=0, le=1)
     """Share of steps that ask again with the first answer and a correcting point."""
     round: int = Field(800, ge=1)

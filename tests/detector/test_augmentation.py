@@ -87,12 +87,13 @@ def test_an_emblem_stands_among_the_letters(after: int, filled: bool) -> None:
     assert blue[:, right:].any() == (after < 4)
 
 
-def test_some_words_have_an_emblem() -> None:
-    words = [Lettering(p=1) for _ in range(60)]
+@pytest.mark.parametrize(("share", "least", "most"), [(0, 0, 0), (0.4, 12, 36), (1, 60, 60)])
+def test_as_many_words_as_wanted_have_an_emblem(share: float, least: int, most: int) -> None:
+    words = [Lettering(emblems=share, p=1) for _ in range(60)]
     for seed, word in enumerate(words):
         word.set_random_seed(seed)
     with_one = sum(word.get_params()["emblem"] is not None for word in words)
-    assert 10 < with_one < 40
+    assert least <= with_one <= most
 
 
 def test_lighting_and_camera_change_the_picture_but_not_the_boxes() -> None:

@@ -109,13 +109,24 @@ def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
         read_scene(list_scenes(tmp_path)[0])
 
 
+def test_crops_get_as_much_shade_as_is_wanted(data: Path) -> None:
+    scenes = list_scenes(data)
+    greys = []
+    for share in (0.0, 1.0):
+        crops = CropDataset(scenes, TrainConfig(shade=share))
+        greys.append(np.mean([crops[seed, 128].image.mean() for seed in range(30)]))
+    assert greys[1] < 0.95 * greys[0]
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_samples_are_whole(data: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rgb, masks = read_scene(list_scenes(data)[1])
     other = read_scene(list_scenes(data)[0]) if seed % 4 == 0 else None
     chosen = None if seed % 5 == 0 else seed % 2
-    s = make_sample(rng, rgb, masks, chosen, 128, other=other, pasted=seed % 8 == 0)
+    s = make_sample(
+        rng, rgb, masks, chosen, 128, other=other, pasted=seed % 8 == 0, shade=0.5 * (seed % 3)
+    )
     assert s.image.shape == (128, 128, 3) and s.image.dtype == np.uint8
     assert s.target.shape == (3, 128, 128) and s.target.dtype == np.uint8
     assert s.weight.min() >= 1 and s.prior.shape == (32, 32)
