@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT)]
@@ -93,12 +94,12 @@ def average_segmenters(options: argparse.Namespace) -> None:
 
     config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", options.set)
     mean = mean_of([load_compact(file) for file in options.files])
-    weights = target(options, "compact.safetensors")
+    weights, card = target(options, "compact.safetensors")
     scenes = [scene for root in options.val for scene in list_scenes(root) if scene.masks]
     figures = validate(mean, scenes, config)
     digest = save_compact(mean, weights)
     told = {"validation": figures.to_dict(), "validation_size": config.validate_size}
-    write(options, weights, digest, told)
+    write(options, weights, card | {"sha256": digest} | told)
     print(figures.line())
 
 
@@ -118,50 +119,44 @@ def average_edges(options: argparse.Namespace) -> None:
     from pipeline.segmenter.weights_io import load_compact
 
     mean = mean_of([load_edges(str(file)).network for file in options.files])
-    weights = target(options, EMBEDDED.name)
+    weights, card = target(options, EMBEDDED.name)
     model, rng = CompactModel(load_compact()), np.random.default_rng(0)
     figures = measure(mean, all_samples(options.val, model, rng))
     digest = save_edges(mean, weights)
-    write(options, weights, digest, {"figures": figures})
+    write(options, weights, card | {"sha256": digest, "figures": figures})
     print(figures)
 
 
-def target(options: argparse.Namespace, name: str) -> Path:
-    """The file of the mean, in a folder that is there.
+def target(options: argparse.Namespace, name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of the mean, and the card of the last file, before anything is measured or written.
 
     Raises:
-        ValidationError: it is one of those to average.
+        ValidationError: the file is one of those to average, or the last of these has no card.
     """
+    from pipeline.segmenter.weights_io import read_card
+
     weights: Path = options.out / name
-    if weights.resolve() in {file.resolve() for file in options.files}:
-        raise ValidationError(f"{weights} would be overwritten: name another folder")
-    options.out.mkdir(parents=True, exist_ok=True)
-    return weights
-
-
-def write(
-    options: argparse.Namespace, weights: Path, digest: str, figures: dict[str, object]
-) -> None:
-    """Write the card: the last file's, with what was averaged and the mean's own figures.
-
-    Raises:
-        ValidationError: the last file has no card.
-    """
-    from provenance import commit
-
-    from pipeline.segmenter.samples import list_scenes
-    from pipeline.segmenter.weights_io import read_card, sha256_of, write_card
-
     card = read_card(options.files[-1])
     if card is None:
         raise ValidationError(f"{options.files[-1]}: no model card beside it")
+    if weights.resolve() in {file.resolve() for file in options.files}:
+        raise ValidationError(f"{weights} would be overwritten: name another folder")
+    return weights, card
+
+
+def write(options: argparse.Namespace, weights: Path, card: dict[str, Any]) -> None:
+    """Write the card with what was averaged, and on what the mean was measured."""
+    from provenance import commit
+
+    from pipeline.segmenter.samples import list_scenes
+    from pipeline.segmenter.weights_io import sha256_of, write_card
+
     told = {
-        "sha256": digest,
         "averaged": [sha256_of(file)[:12] for file in options.files],
         "validation_data": {root.name: len(list_scenes(root)) for root in options.val},
         "commit": commit(),
     }
-    write_card(weights, card | told | figures)
+    write_card(weights, card | told)
 
 
 if __name__ == "__main__":

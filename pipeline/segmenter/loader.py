@@ -66,7 +66,7 @@ class CropDataset(Dataset[Sample]):
             pool = self.without or range(len(self.scenes))
             scene = self.scenes[pool[int(rng.integers(len(pool)))]]
             rgb, masks = read_scene(scene)
-            return make_sample(rng, rgb, masks if scene.masks else [], None, size, shade=shade)
+            return make_sample(rng, rgb, masks, None, size, shade=shade)
         which, instance = self.targets[int(rng.integers(len(self.targets)))]
         rgb, masks = read_scene(self.scenes[which])
         other = None

@@ -118,6 +118,10 @@ def test_averages_that_make_no_sense_are_refused(
     ):
         assert average([*map(str, told), "--val", str(tmp_path)]) == 2
         assert word in capsys.readouterr().err
+    two.with_name("model_card.json").unlink()
+    assert average([*map(str, (tmp_path / "mean", two, one, two)), "--val", str(tmp_path)]) == 2
+    assert "card" in capsys.readouterr().err
+    assert not (tmp_path / "mean").exists()
 
 
 def test_edge_networks_are_told_from_other_files(tmp_path: Path) -> None:
@@ -140,9 +144,8 @@ def test_samples_come_from_rendered_scenes(renderer: Renderer, tmp_path) -> None
     figures = measure(EdgeNet(), data)
     assert figures["mask"] < 0.4
     assert 0.3 < figures["thin_mask"] < 1
-    assert (
-        data[..., ALPHA][data[..., THIN] > 250].min() > 100
-    )  # thin parts are parts of the glasses
+    # Thin parts are parts of the glasses.
+    assert data[..., ALPHA][data[..., THIN] > 250].min() > 100
 
 
 def test_no_scenes_are_told(tmp_path) -> None:  # type: ignore[no-untyped-def]
