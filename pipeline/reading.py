@@ -89,7 +89,7 @@ class Reader:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with images.open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}") from error

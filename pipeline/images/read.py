@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,9 @@ def read_photo(
     except MemoryError as error:
         raise ImageTooLarge(f"{path}: not enough memory to read it; make it smaller") from error
     except DECODER_ERRORS as error:
-        raise UnreadableImage(f"{path}: damaged or truncated ({error}); save it anew") from error
+        raise UnreadableImage(
+            f"{path}: damaged, truncated or of a rare kind ({error}); save it anew"
+        ) from error
     rgb.setflags(write=False)
     fine = read_deep(data, orientation, rgb) if deep else None
     return Photo(key if key is not None else path.name, rgb, fine, told)
@@ -116,7 +119,7 @@ def open_picture(path: Path | str) -> ImageFile.ImageFile:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _reader(file.read(16), path)(str(path))
     except FileNotFoundError:
         raise UnreadableImage(f"{path} does not exist") from None
@@ -178,10 +181,27 @@ def read_mask(path: Path | str) -> Bools:
     return np.asarray(array > half)
 
 
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a file to read its bytes.
+
+    Raises:
+        UnreadableImage: a pipe, socket or device, which one could wait on for ever.
+        OSError: missing, a folder, or no permission.
+    """
+    _refuse_special(path)
+    return path.open("rb")
+
+
+def _refuse_special(path: Path) -> None:
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise UnreadableImage(f"{path} is a pipe, socket or device; name a picture file")
+
+
 def _read_bytes(path: Path, limits: Limits) -> bytes:
     try:
         if path.is_dir():
             raise UnreadableImage(f"{path} is a folder; name a picture")
+        _refuse_special(path)
         size = path.stat().st_size
         if size == 0:
             raise UnreadableImage(f"{path} is empty (0 bytes); copy it anew")

@@ -101,6 +101,14 @@ def test_truncated_huge_and_vanished_photos_are_named(bench: Bench) -> None:
     assert summary.counts["done"] == 1
 
 
+def test_a_pipe_is_named_and_not_waited_for(bench: Bench) -> None:
+    bench.photo("z.png")
+    os.mkfifo(bench.source / "pipe.png")
+    summary = bench.run()
+    assert summary.counts["done"] == 1
+    assert "pipe" in (summary.failed[0].error or "")
+
+
 def test_a_fault_of_a_stage_fails_its_photo_alone(bench: Bench) -> None:
     class Fragile:
         def cut(self, photo: Photo) -> FlowResult:

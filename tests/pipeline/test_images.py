@@ -224,7 +224,7 @@ def test_lab(tmp_path: Path) -> None:
         (b"II*\0" + b"\xff" * 100, "damaged"),
         (b"BM" + b"\0" * 100, "damaged"),
         (b"RIFF\x10\0\0\0WEBP" + b"\0" * 50, "damaged"),
-        (encoded(picture(), "PNG")[:-60], "damaged or truncated"),
+        (encoded(picture(), "PNG")[:-60], "damaged, truncated or"),
         (tiff(np.zeros((3, 8, 8), np.uint16), photometric="rgb", planarconfig="separate"),
          "separate planes"),
         (tiff(np.zeros((8, 8), np.float32)), "32 bits"),
@@ -244,6 +244,13 @@ def test_a_truncated_jpeg_is_refused(tmp_path: Path) -> None:
     path.write_bytes(encoded(noise, "JPEG")[:20_000])
     with pytest.raises(UnreadableImage, match="truncated"):
         read_photo(path)
+
+
+@pytest.mark.parametrize("read", [read_photo, read_raw, images.open_picture])
+def test_pipes_are_refused_and_not_waited_for(tmp_path: Path, read: Any) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableImage, match=r"pipe\.png is a pipe"):
+        read(tmp_path / "pipe.png")
 
 
 def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
