@@ -76,6 +76,8 @@ def quality(folder: Path) -> Iterator[str]:
         cells = (f"{told['mean'][m]:.3f} ({told['worst'][m]:.3f})" for m in metrics)
         yield table_row([name, len(told["photos"]), *cells])
     yield ""
+    notes = [f"- {name}: {note}" for name, told in rows.items() for note in told.get("notes", ())]
+    yield from (*notes, "") if notes else ()
 
 
 def models(folder: Path) -> Iterator[str]:

@@ -43,7 +43,7 @@ def score(truth: Bools, pred: Bools) -> dict[str, float]:
     where = window(truth | pred)
     truth, pred = truth[where], pred[where]
     edge, pred_edge = inner_band(truth, band), inner_band(pred, band)
-    thin = thin_parts(truth, _thin_radius(truth))
+    thin = thin_of(truth)
     gaps = hull(truth) & ~truth
     wrong = int(np.count_nonzero(pred & ~truth))
     return {
@@ -55,7 +55,8 @@ def score(truth: Bools, pred: Bools) -> dict[str, float]:
     }
 
 
-def _thin_radius(truth: Bools) -> int:
-    rows, columns = window(truth)
+def thin_of(glasses: Bools) -> Bools:
+    """The parts of a mask (H, W), not empty, that ``thin`` speaks of."""
+    rows, columns = window(glasses)
     diagonal = float(np.hypot(columns.stop - columns.start, rows.stop - rows.start))
-    return max(1, round(THIN * diagonal))
+    return thin_parts(glasses, max(1, round(THIN * diagonal)))

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ValidationError
+from pipeline.evaluation.geometry import share
+from pipeline.evaluation.metrics import thin_of
 from pipeline.types import Bools, Bytes, Floats
 
 
@@ -30,6 +32,7 @@ PROPERTIES = (
     Property("blur", "px", "sigma of the sharpest edges"),
     Property("noise", "/255", "standard deviation of the grain"),
     Property("scale", "share", "longer side of the glasses' box over that of the photo"),
+    Property("thinness", "share", "share of the glasses that is thin, as the figure thin has it"),
     Property("roll", "degrees", "angle of the glasses' long axis to the horizontal"),
 )
 _MARGIN = 0.15  # around the glasses' box, as a share of its longer side
@@ -66,6 +69,7 @@ def measure_photo(rgb: Bytes, glasses: Bools) -> dict[str, float]:
         "blur": edge_spread(grey),
         "noise": grain(grey),
         "scale": max(width, height) / max(glasses.shape),
+        "thinness": share(thin_of(mask), mask),
         "roll": _roll(mask),
     }
 

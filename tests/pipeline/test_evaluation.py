@@ -241,6 +241,10 @@ def test_the_worst_of_a_figure_minds_its_direction() -> None:
     assert report.mean == {"iou": 0.5, "roughness": 0.5}
 
 
+def thick(thin: float, thinness: float) -> Row:
+    return Row("thick", {"thin": thin}, True, properties={"thinness": thinness})
+
+
 @pytest.mark.parametrize(
     ("report", "words"),
     [
@@ -252,6 +256,12 @@ def test_the_worst_of_a_figure_minds_its_direction() -> None:
             ("own guess with the IoU: 1.00",),
         ),
         (Report(tuple(Row(str(n), {}, True, quality=n / 8) for n in range(4))), ()),
+        (
+            Report((*(thick(n / 4, n / 1000) for n in range(4)), Row("x", {"thin": 1}, True))),
+            ("than 0.1% of the glasses is thin; the mean of the others is 0.5",),
+        ),
+        (Report((thick(1, 0.5),)), ()),
+        (Report((thick(0, 0),)), ()),
     ],
 )
 def test_notes_say_what_the_figures_do_not(report: Report, words: tuple[str, ...]) -> None:

@@ -72,6 +72,14 @@ def test_scale_is_a_share_of_the_photos_longer_side(length: int) -> None:
     assert measure_photo(paint(mask), mask)["scale"] == pytest.approx(length / 300, abs=0.01)
 
 
+def test_thinness_is_the_share_of_thin_parts() -> None:
+    mask = bar()
+    thick = measure_photo(paint(mask), mask)["thinness"]
+    mask[149:151, 10:60] = True  # a wire
+    assert thick < 0.01
+    assert measure_photo(paint(mask), mask)["thinness"] == pytest.approx(100 / mask.sum(), rel=0.1)
+
+
 def test_glasses_that_fill_the_photo_are_measured_too() -> None:
     mask = np.ones((40, 60), bool)
     assert all(np.isfinite(v) for v in measure_photo(paint(mask), mask).values())
