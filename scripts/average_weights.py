@@ -1,12 +1,10 @@
 """Average the weights of segmenters, of edge networks or of detectors, and measure the mean.
 
-    python scripts/average_weights.py OUT FILE FILE [FILE ...] --val DATA [--data DATA ...]
+    python scripts/average_weights.py OUT FILE FILE [FILE ...] --val DATA
 
 FILEs are what the trainers exported, best of runs that went on from the same weights. Writes the
 mean to OUT under the last FILE's name, and its model card, that of the last FILE with what was
-averaged and the mean's own figures on the DATA of --val, which none was trained on. With --data,
-a segmenter's running statistics are taken anew from crops of that data, as many as `round` says;
-one FILE is then enough.
+averaged and the mean's own figures on DATA, which none was trained on.
 """
 
 from __future__ import annotations
@@ -32,14 +30,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--val", type=Path, nargs="+", required=True, metavar="DATA")
     parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DATA",
-        help="what segmenters were trained on: their running statistics are taken anew from it",
-    )
-    parser.add_argument(
         "--before",
         type=Path,
         nargs="+",
@@ -53,7 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="of configs/train_segmenter.yaml, for --data and the validation of segmenters",
+        help="of configs/train_segmenter.yaml, for the validation of segmenters",
     )
     return parser.parse_args(arguments)
 
@@ -66,10 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         if all(is_detector(file) for file in options.files):
-            refuse_data(options)
             average_detectors(options)
         elif all(is_edges(file) for file in options.files):
-            refuse_data(options)
             average_edges(options)
         else:
             average_segmenters(options)
@@ -77,12 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"average_weights: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def refuse_data(options: argparse.Namespace) -> None:
-    """Raise ValidationError where `--data` would be passed over."""
-    if options.data:
-        raise ValidationError("--data is for segmenters: leave it out")
 
 
 def average_detectors(options: argparse.Namespace) -> None:
@@ -104,20 +86,15 @@ def average_segmenters(options: argparse.Namespace) -> None:
     Raises:
         EyecutError: files of other networks, one alone or one without a card, or no data.
     """
-    from pipeline.segmenter.averaging import mean_of, settle
+    from pipeline.segmenter.averaging import mean_of
     from pipeline.segmenter.samples import list_scenes
     from pipeline.segmenter.train_config import load_train_config
-    from pipeline.segmenter.training import list_all
     from pipeline.segmenter.validation import validate
     from pipeline.segmenter.weights_io import load_compact, save_compact
 
     config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", options.set)
-    networks = [load_compact(file) for file in options.files]
-    alone = options.data and len(networks) == 1
-    mean = networks[0] if alone else mean_of(networks)
+    mean = mean_of([load_compact(file) for file in options.files])
     weights, card = target(options, "compact.safetensors")
-    if options.data:
-        settle(mean, list_all(options.data), config)
     scenes = [scene for root in options.val for scene in list_scenes(root) if scene.masks]
     figures = validate(mean, scenes, config)
     digest = save_compact(mean, weights)

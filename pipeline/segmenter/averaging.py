@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-import torch
 from torch import nn
-from torch.optim.swa_utils import update_bn
 
 from pipeline.errors import ValidationError
-from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.loader import Batch, batches
-from pipeline.segmenter.samples import Scene
-from pipeline.segmenter.train_config import TrainConfig
-from pipeline.segmenter.training import first_answer
-from pipeline.segmenter.training_run import half_precision
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -44,28 +36,3 @@ def mean_of(networks: Sequence[Network]) -> Network:
     }
     networks[0].load_state_dict(mean)
     return networks[0]
-
-
-def settle(model: CompactSam, scenes: Sequence[Scene], config: TrainConfig) -> None:
-    """Take the running statistics anew from one `round` of training crops.
-
-    Those of a mean are not the mean of the networks' own (Izmailov et al., "Averaging weights
-    leads to wider optima and better generalization", UAI 2018).
-    """
-    asked = _Asked(model, half_precision(config, model.device))
-    asked.train(model.training)  # `update_bn` leaves the mode as it was
-    update_bn(batches(scenes, config, 0), asked)
-
-
-class _Asked(nn.Module):
-    """A segmenter that takes a whole batch, as `update_bn` gives it."""
-
-    def __init__(self, model: CompactSam, autocast: bool) -> None:
-        super().__init__()
-        self.model, self.autocast = model, autocast
-
-    def forward(self, batch: Batch) -> None:
-        batch = batch.to(self.model.device)
-        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast):
-            embedding, features = self.model.encode(self.model.preprocess(batch.image))
-            first_answer(self.model, batch, embedding, features)

@@ -139,7 +139,10 @@ def batch_loss(
     embedding, features = model.encode(model.preprocess(batch.image))
     planes = batch.planes.float() / 255
     weight = batch.weight.float()
-    logits, quality = first_answer(model, batch, embedding, features)
+    prior = (batch.prior.float() / 255 - 0.5) * (2 * PRIOR_LIMIT)
+    logits, quality = model.decode(
+        embedding, features, batch.coords, batch.labels, prior, batch.has_prior
+    )
     loss, iou = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     if not twice:
         return loss, iou
@@ -149,14 +152,6 @@ def batch_loss(
     logits, quality = model.decode(embedding, features, coords, labels, prior)
     again, _ = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     return (loss + again) / 2, iou
-
-
-def first_answer(
-    model: Trainable, batch: Batch, embedding: Tensor, features: list[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Logits (B, 4, S, S) and quality (B, 4) for the batch's own prompts."""
-    prior = (batch.prior.float() / 255 - 0.5) * (2 * PRIOR_LIMIT)
-    return model.decode(embedding, features, batch.coords, batch.labels, prior, batch.has_prior)
 
 
 @torch.no_grad()

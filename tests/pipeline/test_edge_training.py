@@ -118,9 +118,6 @@ def test_averages_that_make_no_sense_are_refused(
     ):
         assert average([*map(str, told), "--val", str(tmp_path)]) == 2
         assert word in capsys.readouterr().err
-    pair, data = [*map(str, (tmp_path / "mean", one, two))], str(tmp_path)
-    assert average([*pair, "--val", data, "--data", data]) == 2
-    assert "--data is for segmenters" in capsys.readouterr().err
     two.with_name("model_card.json").unlink()
     assert average([*map(str, (tmp_path / "mean", two, one, two)), "--val", str(tmp_path)]) == 2
     assert "card" in capsys.readouterr().err

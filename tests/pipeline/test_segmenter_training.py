@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, UnreadableImage, ValidationError, Weigh
 from pipeline.segmenter import training
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.encoder import CompactConfig
-from pipeline.segmenter.loader import CropDataset, batches, collate, draw_batches
+from pipeline.segmenter.loader import CropDataset, collate, draw_batches
 from pipeline.segmenter.losses import LossShares, dice_loss, segmentation_loss, true_iou
 from pipeline.segmenter.mixing import Crop, paste
 from pipeline.segmenter.prompting import Truth, jitter_box, make_prompt
@@ -470,24 +470,6 @@ def test_weights_are_averaged_and_the_mean_is_measured(data: Path, tmp_path: Pat
     card = read_card(tmp_path / "mean" / one.name)
     assert card is not None and card["steps"] == 2 and card["validation"]["count"] == 2
     assert len(card["averaged"]) == 2
-
-
-def test_running_statistics_are_taken_anew_from_data(data: Path, tmp_path: Path) -> None:
-    told = [*TINY, "validate_count=2", "round=24", "empty=0"]
-    config = load_train_config(ROOT / "configs" / "train_segmenter.yaml", told)
-    weights = made(tmp_path / "one", 1, config)
-    out = tmp_path / "settled"
-    arguments = [str(out), str(weights), "--val", str(data), "--data", str(data), "--set", *told]
-    assert load_script("average_weights").main(arguments) == 0
-    before, after = (load_compact(path).state_dict() for path in (weights, out / weights.name))
-    model = load_compact(weights)
-    seen = [model.preprocess(batch.image) for batch in batches(list_scenes(data), config, 0)]
-    wanted = torch.stack([model.image_encoder.stem[0](x).mean(dim=(0, 2, 3)) for x in seen])
-    found = after["image_encoder.stem.1.running_mean"]
-    assert torch.allclose(found, wanted.mean(dim=0), atol=2e-3)
-    for name, value in after.items():
-        if "running" not in name and "num_batches" not in name:
-            assert torch.equal(value, before[name]), name
 
 
 def test_averages_that_make_no_sense_are_refused(
