@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,18 +31,22 @@ class StressReport:
         floor: under which a figure counts as fallen off.
         photos: how many the curves speak of.
         failures: why other photos are not among them, by name.
+        weights: SHA-256 of what was measured, by stage.
     """
 
     curves: tuple[Curve, ...]
     floor: float
     photos: int
     failures: dict[str, str]
+    weights: dict[str, str]
 
     @classmethod
-    def of(cls, swept: Swept, changes: Sequence[Change], floor: float) -> StressReport:
+    def of(
+        cls, swept: Swept, changes: Sequence[Change], floor: float, weights: Mapping[str, str]
+    ) -> StressReport:
         """Draw the curves of what was measured."""
         curves = tuple(curves_of(swept.points, changes))
-        return cls(curves, floor, swept.photos, dict(swept.failures))
+        return cls(curves, floor, swept.photos, dict(swept.failures), dict(weights))
 
     @property
     def changes(self) -> list[Change]:
@@ -71,6 +75,7 @@ class StressReport:
             "floor": self.floor,
             "photos": self.photos,
             "failures": self.failures,
+            "weights": self.weights,
             "changes": [self._change_as_json(change) for change in self.changes],
         }
         return json.dumps(told, indent=1) + "\n"
@@ -97,7 +102,7 @@ class StressReport:
         """Return where the figures fall off, and every curve as a table."""
         parts = [
             f"{self.photos} photos; means over photos (of pairs found: over pairs) with their "
-            "95 % bootstrap intervals.",
+            f"95 % bootstrap intervals. {self._weights()}",
             f"Where the curves first fall under {self.floor:g}, going from the unchanged photo "
             f"towards lower and higher strengths (– where they do not, “{FROM_THE_START}” where "
             "the unchanged photo is under it already):",
@@ -109,6 +114,11 @@ class StressReport:
             head += [LABELS[curve.column] for curve in self.shown(change)]
             parts += [markdown_table(head, self._rows(change))]
         return "\n\n".join(parts) + "\n"
+
+    def _weights(self) -> str:
+        """Say what was measured, so that a page tells when it is of other weights."""
+        named = (f"{stage} {digest[:8]}" for stage, digest in self.weights.items())
+        return f"Weights by the first digits of their SHA-256: {', '.join(named)}."
 
     def to_tables(self) -> list[Table]:
         """Return the curves, and where they fall off, as tables for the terminal."""

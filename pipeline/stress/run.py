@@ -44,7 +44,8 @@ def stress(
     check_places(data, output)
     with open_points(output) as points:
         stages = flow.build(config)
-        told = config.fingerprint(weights_hashes(config), eyecut_version())
+        weights = weights_hashes(config)
+        told = config.fingerprint(weights, eyecut_version())
         swept = sweep(
             truths,
             stages,
@@ -55,6 +56,6 @@ def stress(
             limit=limit,
             watch=watch,
         )
-    report = StressReport.of(swept, changes, floor)
+    report = StressReport.of(swept, changes, floor, weights)
     report.write(output)
     return report

@@ -99,14 +99,16 @@ def test_points_of_which_nothing_is_left_do_not_count() -> None:
 
 def test_the_report_reads_as_table_json_and_markdown() -> None:
     swept = Swept(tuple(points({0: [1, 1], 10: [0.5, 0.5], 20: [0, 0]})), {"bad": "why"})
-    report = StressReport.of(swept, [TURN], 0.75)
+    report = StressReport.of(swept, [TURN], 0.75, {"detector": "0123456789", "edges": "abcdef0123"})
     data = json.loads(report.to_json())
     assert data["photos"] == 2
     assert data["failures"] == {"bad": "why"}
+    assert data["weights"]["detector"] == "0123456789"
     columns = data["changes"][0]["columns"]
     assert [columns[name]["starts_below"] for name in (DETECTOR, TRUTH)] == [True, False]
     assert columns[TRUTH]["falls_below"] == {"down": None, "up": 5.0}
     text = report.to_markdown()
+    assert "detector 01234567, edges abcdef01." in text
     assert "| turn | degrees | from the start | – / 5 | – / 5 |" in text
     assert "| 10 | 0.250 (0.250–0.250) | 0.500 (0.500–0.500) |" in text
     console = Console(width=120, record=True, quiet=True)
