@@ -183,14 +183,24 @@ def plain(
     outcomes: Sequence[Outcome], batched: Sequence[Batched], rivals: Sequence[Rival]
 ) -> dict[str, Any]:
     """For JSON; files by their names alone."""
-    told = {
+    rows = {
         "cases": [asdict(one) for one in outcomes],
         "batches": [asdict(one) for one in batched],
         "rivals": [asdict(one) for one in rivals],
     }
-    for case in (row["case"] for rows in told.values() for row in rows):
+    for case in (row["case"] for part in rows.values() for row in part):
         case["photo"], case["weights"] = (Path(case[key]).name for key in ("photo", "weights"))
-    return told
+    return {"processor": processor(), **rows}
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    from detector import quiet  # noqa: F401  (before ultralytics)
+
+    # isort: split
+    from ultralytics.utils.cpu import CPUInfo
+
+    return str(CPUInfo.name())
 
 
 def model_of(one: dict[str, Any]) -> str:
@@ -220,6 +230,8 @@ def markdown(told: dict[str, Any]) -> str:
         "Written by `scripts/benchmark.py`. Seconds of a photo, median over warm runs, in brackets "
         "least and most; loading is seconds once, before the first photo. Time does not depend on "
         "weights: a model with random ones takes its time, and the compact model's mask goes on.",
+        "",
+        f"Measured on: {told['processor']}.",
         *table(head, map(_case_cells, told["cases"])),
     ]
     if told["batches"]:

@@ -56,8 +56,8 @@ def speed(told: dict[str, Any] | None) -> Iterator[str]:
     one = told["cases"][0]
     yield (
         f"One photo of {one['width']} x {one['height']} pixels, {one['case']['threads']} threads, "
-        f"median of {one['case']['runs']}; peak memory {one['peak_mb']:.0f} MB "
-        "(`scripts/benchmark.py`):"
+        f"median of {one['case']['runs']}, on {told['processor']}; peak memory "
+        f"{one['peak_mb']:.0f} MB (`scripts/benchmark.py`):"
     )
     seconds = one["seconds"]
     yield from ("", table_row(seconds), table_row(["---:"] * len(seconds)))

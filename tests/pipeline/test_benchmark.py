@@ -158,6 +158,7 @@ def test_figures_go_to_json_and_tables_without_the_photos_place(
     assert told["cases"][0]["seconds"]["total"]["median"] == 1.0
     assert told["rivals"][0]["name"] == "GrabCut"
     text = (tmp_path / "b.md").read_text()
+    assert told["processor"] and f"Measured on: {told['processor']}." in text
     assert "somewhere" not in text + json.dumps(told)
     assert "| compact | 4000 x 3000 | 2 | 3 | default |" in text and "4.00 (3.00-5.00)" in text
     assert "| vit_b (random weights) | 4000 x 3000 |" in text

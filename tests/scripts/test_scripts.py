@@ -42,6 +42,7 @@ def test_figures_replace_what_stands_between_the_markers(tmp_path: Path) -> None
     figures.mkdir()
     mean = {"iou": 0.95, "thin": 0.9}
     told = {"photos": {"a": {}, "b": {}}, "mean": mean, "worst": {"iou": 0.8, "thin": 0.7}}
+    told["notes"] = ["thin: mind this"]
     (figures / "turntable.json").write_text(json.dumps(told))
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{module.BEGIN}\nold\n{module.END}\nafter\n")
@@ -49,6 +50,7 @@ def test_figures_replace_what_stands_between_the_markers(tmp_path: Path) -> None
     module.main([*paths, "--write"])
     text = readme.read_text()
     assert "| turntable | 2 | 0.950 (0.800) | 0.900 (0.700) |" in text
+    assert "- turntable: thin: mind this" in text
     assert "old" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
