@@ -46,7 +46,7 @@ class DetectorConfig(_Section):
     image. The answers become one."""
     turns: tuple[Annotated[float, Field(ge=-180, le=360)], ...] = (90, 180, 270, 30, -30)
     """Look at the photo turned by so many degrees as well, where it shows no glasses as it is."""
-    turned_confidence: float = Field(0.8, ge=0.0, le=1.0)
+    turned_confidence: float = Field(0.9, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses."""
