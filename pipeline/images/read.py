@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,28 +189,25 @@ def open_file(path: Path) -> io.BufferedReader:
         UnreadableImage: a pipe, socket or device, which one could wait on for ever.
         OSError: missing, a folder, or no permission.
     """
-    _refuse_special(path)
-    return path.open("rb")
-
-
-def _refuse_special(path: Path) -> None:
     if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
         raise UnreadableImage(f"{path} is a pipe, socket or device; name a picture file")
+    return path.open("rb")
 
 
 def _read_bytes(path: Path, limits: Limits) -> bytes:
     try:
         if path.is_dir():
             raise UnreadableImage(f"{path} is a folder; name a picture")
-        _refuse_special(path)
-        size = path.stat().st_size
-        if size == 0:
-            raise UnreadableImage(f"{path} is empty (0 bytes); copy it anew")
-        if size > limits.bytes:
-            raise ImageTooLarge(
-                f"{path} has {size} bytes, more than the limit of {limits.bytes}; make it smaller"
-            )
-        return path.read_bytes()
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise UnreadableImage(f"{path} is empty (0 bytes); copy it anew")
+            if size > limits.bytes:
+                raise ImageTooLarge(
+                    f"{path} has {size} bytes, more than the limit of {limits.bytes}; "
+                    "make it smaller"
+                )
+            return file.read()
     except FileNotFoundError:
         raise UnreadableImage(f"{path} does not exist") from None
     except PermissionError:

@@ -270,12 +270,12 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
 
 
 def test_permission_errors_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> bytes:
+    def refuse(_: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     path = tmp_path / "secret.png"
     path.write_bytes(b"x")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UnreadableImage, match="permissions"):
         read_photo(path)
 
