@@ -11,6 +11,7 @@
     │   ├── ImageTooLarge     more pixels or bytes than the limits allow
     │   └── UnsupportedImage  a suffix that eyecut does not read or write
     ├── OutputError           a result cannot be written, or would overwrite something
+    │   └── DiskFull          nothing more can be written there
     └── EvaluationError       truth or predictions do not fit together
 
 Messages name the file or key and say what to do about it.
@@ -51,6 +52,10 @@ class UnsupportedImage(ImageError):  # noqa: N818
 
 class OutputError(EyecutError):
     """A result cannot be written, or writing it would overwrite something."""
+
+
+class DiskFull(OutputError):  # noqa: N818
+    """The disk takes no more: it is full, its quota is spent, or it became read-only."""
 
 
 class EvaluationError(EyecutError):

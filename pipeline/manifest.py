@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import OutputError, ValidationError
-from pipeline.images import write_bytes
+from pipeline.images import cannot_write, write_bytes
 from pipeline.types import Record
 
 if sys.platform != "win32":  # there two runs into one folder are not noticed
@@ -74,7 +75,7 @@ class Manifest:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
+            raise cannot_write(self.path, error) from error
         self.records[record.key] = record
 
     def close(self) -> None:
@@ -83,7 +84,8 @@ class Manifest:
             lines = (_encode(self.records[key]) for key in sorted(self.records))
             write_bytes(self.path, b"".join(lines), overwrite=True)
         finally:
-            self._file.close()
+            with suppress(OSError):  # of a line that a full disk did not take; that was told
+                self._file.close()
 
     def abandon(self) -> None:
         """Close the file as it is; of one that is still empty, leave nothing behind."""
@@ -137,7 +139,7 @@ def read_run(output: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}; use --force to replace it") from error
-    if not isinstance(told, dict):
+    if not isinstance(told, dict) or "config_hash" not in told:
         raise OutputError(f"{path} is not eyecut's; name another folder, or use --force")
     return told
 

@@ -80,7 +80,7 @@ class Reader:
         sha256 = _sha256(source.path)
         photo = waiting = None
         if again or not self._folder.is_done(source.key, sha256):
-            self._folder.check_owner(source.key, sha256)
+            self._folder.begin(source.key, sha256)
             waiting = self._folder.waits(source.key, sha256)
             if waiting is None:
                 photo = self.photo(source)

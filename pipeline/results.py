@@ -7,8 +7,10 @@ Two inputs may share a folder as long as no photo of the one stands where a phot
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -53,12 +55,14 @@ class ResultFolder:
         self.told["inputs"] = sorted(inputs)
         self._one_input = len(inputs) == 1
         self._refused: set[str] = set()
+        self._sha256: dict[str, str] = {}  # of the photos that are being worked on
         self.manifest = self._claim(before)
         images.remove_partials(output)  # of a run that was killed
         self.waiting = WaitingRoom(output)
         keys = [source.key for source in found.sources]
-        self._forget_stale(set(keys))
+        self._forget_stale(set(keys), found.root)
         self._names = self._plan(keys)
+        self._planned = {name: key for key, own in self._names.items() for name in own.values()}
 
     def _claim(self, before: dict[str, Any] | None) -> Manifest:
         try:
@@ -79,14 +83,16 @@ class ResultFolder:
             raise
         return manifest
 
-    def _forget_stale(self, keys: set[str]) -> None:
+    def _forget_stale(self, keys: set[str], root: Path) -> None:
         """Drop what waits in vain, of another configuration or gone, and what it had written."""
+
+        def gone(key: str) -> bool:  # a run of a single photo leaves the others where they wait
+            return self._one_input and key not in keys and not os.path.exists(root / key)
+
         stale = {
             key: entry.record
             for key, entry in self.waiting.entries.items()
-            if self.force
-            or entry.record.config_hash != self.hash
-            or (self._one_input and key not in keys)
+            if self.force or entry.record.config_hash != self.hash or gone(key)
         }
         kept = {
             name for record in self.manifest.records.values() for name in record.outputs.values()
@@ -131,8 +137,8 @@ class ResultFolder:
             )
         )
 
-    def check_owner(self, key: str, sha256: str) -> None:
-        """Refuse to replace the results of another input's photo of the same name.
+    def begin(self, key: str, sha256: str) -> None:
+        """Say which picture is worked on; refuse to replace results of another input's photo.
 
         With one input, a picture that is not the one of last time has been changed since. With
         several, it may be another photo.
@@ -140,8 +146,10 @@ class ResultFolder:
         Raises:
             OutputError: `key` has results of another picture, perhaps from another input.
         """
-        record = self.manifest.records.get(key)
-        foreign = record is not None and record.outputs and record.input_sha256 != sha256
+        self._sha256[key] = sha256
+        waiting = self.waiting.entries.get(key)
+        known = (self.manifest.records.get(key), waiting.record if waiting else None)
+        foreign = any(r is not None and r.outputs and r.input_sha256 != sha256 for r in known)
         if foreign and not self._one_input and not self.force:
             self._refused.add(key)
             raise OutputError(
@@ -184,16 +192,22 @@ class ResultFolder:
     def note(self, record: Record) -> None:
         """Enter `record` in the manifest; what an older one wrote and it does not is removed.
 
-        A photo whose results were refused by `check_owner` changes nothing.
+        What was written of the same picture stays where the picture fails now, be it that it
+        cannot be reached. A photo whose results were refused by `begin` changes nothing, nor does
+        one that cannot be read and may be another input's.
         """
-        if record.key in self._refused:
-            return
+        sha256 = self._sha256.pop(record.key, None)
         before = self.manifest.records.get(record.key)
-        self.manifest.append(record)
-        if before is None:
+        unknown = record.status == "failed" and sha256 is None
+        theirs = unknown and not self._one_input and before is not None and before.outputs
+        if record.key in self._refused or theirs:
             return
-        planned = {n for k, own in self._names.items() if k != record.key for n in own.values()}
-        self._remove(set(before.outputs.values()) - set(record.outputs.values()) - planned)
+        if record.status == "failed" and before is not None:
+            record = _keeping(record, before, sha256)
+        self.manifest.append(record)
+        if before is not None:
+            old = set(before.outputs.values()) - set(record.outputs.values())
+            self._remove(n for n in old if self._planned.get(n, record.key) == record.key)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
@@ -243,6 +257,18 @@ def _previous(output: Path, force: bool, outputs: Outputs) -> dict[str, Any] | N
 
 def _holds_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _keeping(failed: Record, before: Record, sha256: str | None) -> Record:
+    """Return the record of a failure with the results that are still those of its picture."""
+    if sha256 not in (None, before.input_sha256):
+        return failed
+    return replace(
+        failed,
+        outputs=before.outputs,
+        input_sha256=before.input_sha256,
+        config_hash=before.config_hash,
+    )
 
 
 def _describe(config: Config, root: Path) -> dict[str, Any]:

@@ -50,6 +50,14 @@ def _depth_of(value: object) -> type[np.generic]:
     return np.uint16 if isinstance(value, np.ndarray) and value.dtype == np.uint16 else np.uint8
 
 
+def _is_below(path: object) -> bool:
+    """Say whether this is a relative POSIX path that leads nowhere else."""
+    if not isinstance(path, str) or not path or "\\" in path:
+        return False
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts
+
+
 def _check_unit_range(name: str, value: Floats) -> None:
     """Raise unless all values are finite and within [0, 1]; min and max catch NaN too."""
     if value.size and not (value.min() >= 0 and value.max() <= 1):
@@ -93,10 +101,10 @@ class Photo:
     metadata: Metadata | None = None
 
     def __post_init__(self) -> None:
-        path = PurePosixPath(self.key)
-        if not self.key or path.is_absolute() or ".." in path.parts or "\\" in self.key:
+        if not _is_below(self.key):
             raise ValidationError(
-                f"Photo.key must be a POSIX path below the input root, not {self.key!r}"
+                f"Photo.key must be a POSIX path below the input root, not {self.key!r}; "
+                "rename the file where its name holds a backslash"
             )
         _check("Photo.rgb", self.rgb, np.uint8, ("H", "W", 3))
         if self.rgb.size == 0:
@@ -274,6 +282,9 @@ class Record:
             )
         if any(len(box) != 4 for box in self.boxes):
             raise ValidationError(f"Record of {self.key}: a box is x0, y0, x1, y1")
+        outside = [path for path in self.outputs.values() if not _is_below(path)]
+        if outside:  # manifests come from elsewhere too, and what they name may be removed
+            raise ValidationError(f"Record of {self.key}: {outside[0]!r} is not below OUTPUT")
 
     @property
     def unfit(self) -> bool:

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from pipeline.canvas import Extent, group_of
 from pipeline.config import Config
 from pipeline.discovery import Discovery, Source
-from pipeline.errors import EyecutError
+from pipeline.errors import DiskFull, EyecutError
 from pipeline.flow import FlowResult, add_seconds, fault_flags, lay_out
 from pipeline.reading import Loaded, Reader
 from pipeline.results import ResultFolder
@@ -45,7 +45,8 @@ class Step:
     Attributes:
         record: of a photo that is over; None for one that waits for others.
         new: false for a photo that had been done before.
-        worked: whether a photo was cut out or failed now, which is what a limit counts.
+        worked: whether a photo was cut out or shows no glasses, which is what a limit counts;
+            if failures did too, those that come first would use up every run's.
     """
 
     record: Record | None
@@ -94,7 +95,7 @@ class Work:
     def steps(self, found: Discovery) -> Iterator[Step]:
         """Do everything, and tell of each step; what is not asked for is not done."""
         for key, reason in found.problems:  # folders: named to the user, not in the manifest
-            yield Step(Record(key, "failed", error=reason))
+            yield Step(Record(key, "failed", error=reason), worked=False)
         canvas = self._config.canvas
         pattern = None if canvas.preset.is_source else canvas.group
         for together, sources in products(found.sources, pattern):
@@ -104,10 +105,7 @@ class Work:
         for source, loading in self._reader.ahead(sources):
             record = _guarded(source.key, partial(self._one, source, loading))
             del loading  # it holds the photo, and the next one is about to be read
-            if record is None:
-                yield self._done_before(source)
-                continue
-            step = self._noted(record)
+            step = self._done_before(source) if record is None else self._noted(record)
             self._folder.waiting.drop([source.key])
             yield step
 
@@ -137,7 +135,7 @@ class Work:
         for source in (*old, *new):
             record = _guarded(source.key, partial(self._after_waiting, source, group))
             yield replace(self._noted(record), worked=False)
-        self._folder.waiting.drop(source.key for source in (*old, *new))
+        self._folder.waiting.drop(source.key for source in (*done, *old, *new))
         if held is not None:
             yield held
         yield from (self._done_before(source) for source in done if source not in again)
@@ -173,7 +171,8 @@ class Work:
                 continue
             else:
                 waits.append(source)
-            if told is not False:  # it had not been waiting already
+            failed = isinstance(told, Record) and told.status == "failed"
+            if told is not False and not failed:  # False: it had been waiting already
                 held = Step(None)
         return held
 
@@ -245,13 +244,19 @@ class Work:
 
     def _noted(self, record: Record) -> Step:
         self._folder.note(record)
-        return Step(record)
+        return Step(record, worked=record.status != "failed")
 
 
 def _guarded(key: str, work: Callable[[], _T]) -> _T | Record:
-    """Do `work`; whatever goes wrong becomes a record, as the other photos are still to be done."""
+    """Do `work`; whatever goes wrong becomes a record, as the other photos are still to be done.
+
+    Raises:
+        DiskFull: those could not be written either.
+    """
     try:
         return work()
+    except DiskFull:
+        raise
     except EyecutError as error:
         return Record(key, "failed", error=str(error))
     except Exception as error:

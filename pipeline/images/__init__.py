@@ -20,7 +20,7 @@ from pipeline.images.read import (
     read_raw,
     upright_size,
 )
-from pipeline.images.write import remove_partials, write_bytes, write_image
+from pipeline.images.write import cannot_write, remove_partials, write_bytes, write_image
 
 __all__ = [
     "ALPHA_SUFFIXES",
@@ -28,6 +28,7 @@ __all__ = [
     "READ_SUFFIXES",
     "WRITE_SUFFIXES",
     "Limits",
+    "cannot_write",
     "is_picture",
     "open_file",
     "open_picture",

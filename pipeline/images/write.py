@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import OutputError
+from pipeline.errors import DiskFull, OutputError
 from pipeline.images.encode import encode
 from pipeline.types import Metadata, Picture
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{16}\.tmp")
+_TAKES_NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def write_image(
@@ -52,12 +54,13 @@ def write_bytes(path: Path | str, data: bytes | memoryview, *, overwrite: bool =
 
     Raises:
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
+        DiskFull: nor can anything else.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; remove it, or ask for overwriting")
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        if not overwrite and path.exists():
+            raise OutputError(f"{path} exists already; remove it, or ask for overwriting")
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             file.write(data)
@@ -65,10 +68,18 @@ def write_bytes(path: Path | str, data: bytes | memoryview, *, overwrite: bool =
             os.fsync(file.fileno())
         _take_name(temporary, path, overwrite)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # a folder that is a file has no temporary file to remove
             temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """Return what to raise for `error` met in writing to `path`."""
+    reason = f"{path} cannot be written: {error.strerror or error}"
+    if error.errno in _TAKES_NO_MORE:
+        return DiskFull(f"{reason}; make room and run again to go on")
+    return OutputError(reason)
 
 
 def remove_partials(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipeline import batch, images
-from pipeline.errors import OutputError, UnreadableImage
+from pipeline.errors import DiskFull, OutputError, UnreadableImage
 from pipeline.flow import FlowResult
 from pipeline.types import Photo
 from workbench import Bench
@@ -178,6 +179,72 @@ def test_results_of_a_photo_that_became_bad_do_not_stay(bench: Bench) -> None:
     assert not any(name.startswith(("cutouts/", "masks/")) for name in bench.files())
 
 
+def test_results_stay_while_their_photo_cannot_be_read(bench: Bench) -> None:
+    path = bench.photo("a.png")
+    bench.run()
+    before = bench.files()
+    path.rename(bench.source / "away")
+    path.symlink_to(bench.source / "nowhere")
+    assert bench.run().counts["failed"] == 1
+    assert before["masks/a.png"] == bench.files()["masks/a.png"]
+    assert bench.records()["a.png"].outputs["mask"] == "masks/a.png"
+    path.unlink()
+    (bench.source / "away").rename(path)
+    assert bench.run().counts["done"] == 1
+
+
+def test_a_photo_that_cannot_be_read_does_not_touch_another_inputs(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.photo("a.png")
+    bench.run()
+    before = bench.files()
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "a.png").symlink_to(second / "nowhere")
+    assert bench.run(source=second).counts["failed"] == 1
+    kept = ("masks/a.png", "cutouts/a.png", "manifest.jsonl")
+    assert {name: bench.files()[name] for name in kept} == {name: before[name] for name in kept}
+
+
+def test_a_write_that_fails_leaves_the_results_of_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.photo("a.png")
+    bench.run()
+    before = bench.files()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OutputError("cannot be written: Input/output error")
+
+    monkeypatch.setattr(images, "write_image", refuse)
+    assert bench.run(force=True).counts["failed"] == 1
+    assert {n: c for n, c in before.items() if n.startswith("masks/")}.items() <= (
+        bench.files().items()
+    )
+
+
+def test_a_full_disk_stops_the_run_and_the_next_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a.png", "b.png", "c.png"):
+        bench.photo(key)
+    bench.run(limit=1)
+
+    def takes_no_pictures(temporary: Path, path: Path) -> None:
+        if path.suffix == ".png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.replace(temporary, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", takes_no_pictures)
+        with pytest.raises(DiskFull, match=r"No space left.*run again"):
+            bench.run()
+    assert bench.flow.calls == 2  # the third photo was not cut out in vain
+    assert bench.run().skipped == 1
+    assert len(bench.records()) == 3
+
+
 def test_another_configuration_is_refused_until_forced(bench: Bench) -> None:
     bench.photo("a.jpg")
     bench.run()
@@ -205,6 +272,31 @@ def test_force_does_everything_again(bench: Bench) -> None:
     bench.photo("a.png")
     bench.run()
     assert bench.run(force=True).counts["done"] == 1
+
+
+def test_a_manifest_that_names_files_elsewhere_is_refused(bench: Bench) -> None:
+    bench.photo("a.png")
+    bench.run()
+    victim = bench.output.parent / "victim.png"
+    victim.write_text("mine")
+    manifest = bench.output / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace("masks/a.png", "../victim.png"))
+    with pytest.raises(OutputError, match=r"line 1.*not below OUTPUT"):
+        bench.run()
+    bench.run(force=True)
+    assert victim.read_text() == "mine"
+
+
+def test_another_programs_run_json_makes_no_folder_ours(bench: Bench) -> None:
+    bench.photo("a.png")
+    mine = {"run.json": b'{"project": "other"}', "cutouts/a.png": b"mine"}
+    for name, content in mine.items():
+        path = bench.output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    with pytest.raises(OutputError, match=r"not eyecut's.*--force"):
+        bench.run()
+    assert bench.files() == mine
 
 
 @pytest.mark.parametrize("name", ["cutouts/a.png", "manifest.jsonl", "report/x.html"])
@@ -254,6 +346,14 @@ def test_names_of_earlier_runs_are_kept_when_photos_come_in_between(bench: Bench
     bench.run()
     assert bench.files()["masks/a.png"] == mask
     assert bench.records()["a.jpg"].outputs["mask"] == "masks/a.jpg.png"
+
+
+def test_photos_that_fail_do_not_use_up_the_limit(bench: Bench) -> None:
+    for key in ("a.png", "b.png"):
+        bench.photo(key).write_bytes(b"")
+    bench.photo("c.png")
+    summary = bench.run(limit=1)
+    assert (summary.counts["done"], summary.counts["failed"]) == (1, 2)
 
 
 def test_limit_stops_and_the_next_run_goes_on(bench: Bench) -> None:

@@ -86,13 +86,13 @@ def test_a_second_run_into_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_run_json_comes_back(tmp_path: Path) -> None:
     assert read_run(tmp_path) is None
-    write_run(tmp_path, {"input": "b\udce9"})
-    write_run(tmp_path, {"input": "c\udce9"})
-    assert read_run(tmp_path) == {"input": "c\udce9"}
+    write_run(tmp_path, {"input": "b\udce9", "config_hash": "1"})
+    write_run(tmp_path, {"input": "c\udce9", "config_hash": "1"})
+    assert read_run(tmp_path) == {"input": "c\udce9", "config_hash": "1"}
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", ""])
+@pytest.mark.parametrize("text", ["{", "[1]", "", "{}"])
 def test_a_run_json_of_another_kind_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(OutputError, match=r"run\.json"):

@@ -197,7 +197,7 @@ def test_what_is_over_before_a_stop_is_told(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_a_limit_that_a_failure_uses_up_still_comes_to_an_end(studio: Studio, limit: int) -> None:
+def test_a_photo_that_fails_each_time_uses_up_no_limit(studio: Studio, limit: int) -> None:
     studio.shades.broken = {"P_img_3.png": ValueError("broken")}
     for _ in range(5):
         studio.do(limit=limit)
@@ -205,7 +205,9 @@ def test_a_limit_that_a_failure_uses_up_still_comes_to_an_end(studio: Studio, li
         "P_img_1.png": "done",
         "P_img_2.png": "done",
         "P_img_3.png": "failed",
-    } | ({"Q_img_1.png": "done", "alone.png": "done"} if limit == 2 else {})
+        "Q_img_1.png": "done",
+        "alone.png": "done",
+    }
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -306,6 +308,39 @@ def test_a_stop_between_two_canvases_of_a_product_is_made_good(
         assert studio.do().interrupted
     assert not studio.do().left
     assert studio.results() == studio.fresh()
+    assert studio.waits() == []
+
+
+def test_what_waits_outlives_a_run_of_a_single_photo(studio: Studio) -> None:
+    studio.do(limit=2)
+    waits = studio.waits()
+    assert studio.do(source=studio.source / "alone.png").counts["done"] == 1
+    assert studio.waits() == waits
+
+
+def test_what_waits_is_not_replaced_by_another_inputs_photo(studio: Studio, tmp_path: Path) -> None:
+    studio.do(limit=2)
+    before = studio.files()
+    second = tmp_path / "second"
+    second.mkdir()
+    shutil.copy(studio.source / "Q_img_1.png", second / "P_img_1.png")
+    assert "another picture" in (studio.do(source=second).failed[0].error or "")
+    assert studio.files()["masks/P_img_1.png"] == before["masks/P_img_1.png"]
+    assert studio.do().counts["done"] == 5
+
+
+@pytest.mark.parametrize("gone", [(), ("P_img_2.png", "P_img_3.png")])
+def test_a_kill_after_the_last_canvas_leaves_nothing_waiting(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
+) -> None:
+    studio.do(limit=2)
+    for key in gone:
+        (studio.source / key).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(WaitingRoom, "drop", lambda *_: None)  # it never came to this
+        studio.do()
+    assert studio.waits() != []
+    studio.do()
     assert studio.waits() == []
 
 
