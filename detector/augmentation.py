@@ -18,10 +18,16 @@ from detector.lettering import Lettering
 _GREY = (GREY, GREY, GREY)
 
 
-def build_augmentation(config: AugmentationConfig) -> list[Any]:
-    """Transforms in the order in which they are applied, for ultralytics' `augmentations`."""
+def build_augmentation(config: AugmentationConfig, size: int) -> list[Any]:
+    """Transforms in the order in which they are applied, for ultralytics' `augmentations`.
+
+    Args:
+        config: how often and how much.
+        size: side of the pictures in pixels; they stay square.
+    """
     written = Lettering(emblems=config.emblems, p=config.lettering)
-    return [written, *_orientation(config), *_scale(config), *_lighting(config), *_camera(config)]
+    scaled = _scale(config, size)
+    return [written, *_orientation(config), *scaled, *_lighting(config), *_camera(config)]
 
 
 def with_boxes(transforms: list[Any]) -> A.Compose:
@@ -55,15 +61,18 @@ def _orientation(config: AugmentationConfig) -> list[Any]:
     ]
 
 
-def _scale(config: AugmentationConfig) -> list[Any]:
+def _scale(config: AugmentationConfig, size: int) -> list[Any]:
     # Shrinking moves the picture about in a grey frame: glasses that fill a tenth of the width.
+    # It averages areas, as prediction does, so that wires stay whole; warps (A.Affine) cannot.
+    scales = config.smallest - 1, config.largest - 1
     return [
-        A.Affine(
-            scale=(config.smallest, config.largest),
-            keep_ratio=True,
-            translate_percent=(-0.15, 0.15),
-            interpolation=cv2.INTER_AREA,
-            fill=_GREY,
+        A.Sequential(
+            [
+                A.RandomScale(scales, interpolation=cv2.INTER_AREA, p=1),
+                A.RandomCrop(
+                    size, size, pad_if_needed=True, pad_position="random", fill=_GREY, p=1
+                ),
+            ],
             p=config.scale,
         )
     ]

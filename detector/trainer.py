@@ -96,7 +96,7 @@ def trainer_settings(config: TrainingConfig, run: Path, architecture: str) -> di
         "translate": 0.1,
         "scale": 0.2,
         # albumentations does these:
-        "augmentations": build_augmentation(augmentation),
+        "augmentations": build_augmentation(augmentation, config.imgsz),
         **dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "degrees", "shear", "fliplr", "flipud"), 0.0),
     }
 

@@ -66,6 +66,9 @@ class TrainConfig(BaseModel):
     """Share of crops with shadows of things out of the picture, across glasses and ground."""
     second_pass: float = Field(0.25, ge=0, le=1)
     """Share of steps that ask again with the first answer and a correcting point."""
+    guided: float = Field(0.0, ge=0, le=1)
+    """Share of steps, others than those, that first look at a small view of the crops and have
+    that answer as previous mask, as the compact model is used."""
     round: int = Field(800, ge=1)
     """Crops between two looks at the data folder, which may be growing."""
     log_every: int = Field(20, ge=1)

@@ -20,8 +20,11 @@ from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
 from pipeline.segmenter.checkpoints import CHECKPOINT, resume, save_checkpoint
+from pipeline.segmenter.coarse import as_logits, guided
+from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.loader import Batch, batches
 from pipeline.segmenter.losses import LossShares, segmentation_loss
+from pipeline.segmenter.predictor import PRIOR_LIMIT
 from pipeline.segmenter.samples import Scene, list_scenes
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.training_run import (
@@ -36,8 +39,6 @@ from pipeline.segmenter.training_run import (
     start,
 )
 from pipeline.segmenter.validation import Figures, validate
-
-PRIOR_LIMIT = 8.0  # mask inputs are logits within this
 
 
 def rate_at(config: TrainConfig, step: int, progress: float) -> float:
@@ -116,9 +117,12 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
     for group in run.optimizer.param_groups:
         group["lr"] = rate
     model.train()
-    twice = random.Random(config.seed * 1_000_003 + run.step).random() < config.second_pass
+    chance = random.Random(config.seed * 1_000_003 + run.step).random()
+    twice = chance < config.second_pass
     shares = LossShares(config.focal, config.dice, config.quality, config.gamma)
     with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
+        if isinstance(model, CompactSam) and chance >= 1 - config.guided:
+            batch = guided(model, batch)
         loss, iou = batch_loss(model, batch, shares, twice)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -139,7 +143,7 @@ def batch_loss(
     embedding, features = model.encode(model.preprocess(batch.image))
     planes = batch.planes.float() / 255
     weight = batch.weight.float()
-    prior = (batch.prior.float() / 255 - 0.5) * (2 * PRIOR_LIMIT)
+    prior = as_logits(batch.prior)
     logits, quality = model.decode(
         embedding, features, batch.coords, batch.labels, prior, batch.has_prior
     )

@@ -15,7 +15,7 @@ OFF = dict.fromkeys(KINDS, 0.0)
 
 
 def augment(config: AugmentationConfig, picture: np.ndarray, boxes: np.ndarray, seed: int) -> dict:
-    compose = with_boxes(build_augmentation(config))
+    compose = with_boxes(build_augmentation(config, len(picture)))
     compose.set_random_seed(seed)
     empty = np.zeros((0, 2), np.float32)
     count = range(len(boxes))
@@ -50,6 +50,26 @@ def test_boxes_move_with_the_picture(change: dict, seed: int) -> None:
     x, y, width, height = np.array(out["bboxes"][0]) * 100
     box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
     np.testing.assert_allclose(box, seen, atol=1.6)
+
+
+def test_shrinking_averages_so_that_wires_stay_whole() -> None:
+    stripes = np.zeros((100, 100, 3), np.uint8)
+    stripes[:, ::2] = 255
+    boxes = np.array([[0.5, 0.5, 1, 1]])
+    change = {"scale": 1, "smallest": 0.3, "largest": 1.0}
+    shrunk = 0
+    for seed in range(12):
+        out = augment(AugmentationConfig(**{**OFF, **change}), stripes, boxes, seed)
+        assert out["image"].shape == stripes.shape
+        x, y, width, height = np.array(out["bboxes"][0]) * 100
+        if width < 50:
+            shrunk += 1
+            rows = slice(round(y - height / 2) + 1, round(y + height / 2) - 1)
+            columns = slice(round(x - width / 2) + 1, round(x + width / 2) - 1)
+            assert (
+                out["image"][rows, columns].std() < 50
+            )  # sampled without averaging it is above 70
+    assert shrunk
 
 
 def test_everything_off_changes_nothing() -> None:
@@ -115,6 +135,6 @@ def test_boxes_a_hair_outside_are_no_error() -> None:
 def test_it_survives_the_form_that_checkpoints_keep() -> None:
     import albumentations
 
-    for transform in build_augmentation(AugmentationConfig()):
+    for transform in build_augmentation(AugmentationConfig(), 100):
         again = albumentations.from_dict(albumentations.to_dict(transform))
         assert albumentations.to_dict(again) == albumentations.to_dict(transform)
