@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
+from scipy import ndimage
 
 from pipeline.canvas import group_of
 from pipeline.errors import EvaluationError
@@ -28,6 +29,7 @@ from pipeline.types import Bools, Bytes, Floats
 TRAIN, TEST = "train", "test"
 _EYEGLASSES, _LENS = 0, 1
 _SMALLEST_LENS = 0.0001  # of the picture; less is a splinter and no lens
+_CROWD = 0.02  # of what is labelled: more of it in no pair is another pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ def write_training_folder(
 ) -> dict[str, int]:
     """Write all labelled photos below `out`; returns how many each part has.
 
+    Photos that show glasses of which only the area is known, as COCO's crowds, are left out: both
+    trainings would take them for background. Where a part has photos whose lenses are not
+    labelled, its boxes are those of the glasses alone, for the same reason.
+
     Raises:
         EvaluationError: `out` is not empty, a truth has no photo, or no photo is left to train on.
         ImageError, OutputError: a photo cannot be read, or a file cannot be written.
@@ -82,25 +88,53 @@ def write_training_folder(
         if truth.photo is None:
             raise EvaluationError(f"{truth.name} has labels and no photo; put it beside them")
     stems = _stems([truth.name for truth in truths])
-    lenses: dict[str, list[bool]] = {}
+    lenses: dict[str, list[bool | None]] = {}  # whether they are told; None: there are none
     for number, truth in enumerate(truths, 1):
         part = parts[truth.name]
         labels = truth.read()
-        lenses.setdefault(part, []).append(labels.lens is not None)
+        if _has_crowd(labels):
+            report(f"{truth.name} is left out: not all of its glasses are labelled pair by pair")
+            continue
+        silent = labels.lens is None and not labels.glasses.any()
+        lenses.setdefault(part, []).append(None if silent else labels.lens is not None)
         _write_photo(truth, labels, out / part, stems[truth.name], split.longest_side)
         if number % 20 == 0 or number == len(truths):
             report(f"{number}/{len(truths)} photos")
-    for part, told in lenses.items():
-        _write_description(out / part, all(told))
-    return {part: len(told) for part, told in lenses.items()}
+    if TRAIN not in lenses:
+        raise EvaluationError("no photo is left to train on; label its glasses pair by pair")
+    for part, known in lenses.items():
+        told = True in known and False not in known
+        if not told:
+            _drop_lenses(out / part / "labels")
+        _write_description(out / part, told)
+    return {part: len(known) for part, known in lenses.items()}
+
+
+def _has_crowd(labels: TruthMasks) -> bool:
+    if not labels.pairs:
+        return False
+    known = np.logical_or.reduce(labels.pairs)
+    if labels.lens is not None:
+        known |= labels.lens
+    rest = np.count_nonzero(labels.glasses & ~known)
+    return rest > _CROWD * np.count_nonzero(labels.glasses)
+
+
+def _drop_lenses(folder: Path) -> None:
+    for path in folder.glob("*.txt"):
+        lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(f"{_LENS} ")]
+        write_bytes(path, "".join(kept).encode(), overwrite=True)
 
 
 def _stems(names: Sequence[str]) -> dict[str, str]:
-    """A file name without suffix for each name; folders become part of it."""
+    """A file name without suffix for each name; folders become part of it. None is the name of
+    another one's mask."""
+    plain = {name.replace("/", "_") for name in names}
     stems: dict[str, str] = {}
     for name in names:
         stem = name.replace("/", "_")
-        if stem in stems.values():
+        if stem in stems.values() or re.sub(r"_\d+$", "", stem) in plain - {stem}:
             stem += "~" + hashlib.sha256(name.encode()).hexdigest()[:6]
         stems[name] = stem
     return stems
@@ -138,16 +172,27 @@ def _instance(labels: TruthMasks, index: int) -> Bytes:
 
 
 def _own_lenses(labels: TruthMasks, index: int) -> Bools | None:
-    """The lenses of one pair: those in its box that no other pair covers."""
+    """The lenses of one pair: those in its box that no other pair covers or encloses more
+    closely."""
     if labels.lens is None:
         return None
     x0, y0, x1, y1 = labels.boxes[index].round().astype(int)
     own = np.zeros_like(labels.lens)
     own[y0:y1, x0:x1] = labels.lens[y0:y1, x0:x1]
+    if len(labels.pairs) < 2:
+        return own
+    mine = _filled(labels.pairs[index])
     for other, pair in enumerate(labels.pairs):
-        if other != index:
-            own &= ~pair
+        if other == index:
+            continue
+        theirs = _filled(pair)  # frames are labelled without their lenses
+        closer = np.count_nonzero(theirs) < np.count_nonzero(mine)
+        own &= ~(pair | (theirs if closer else theirs & ~mine))
     return own
+
+
+def _filled(pair: Bools) -> Bools:
+    return np.asarray(ndimage.binary_fill_holes(pair))
 
 
 def _shrunk(array: Bytes, scale: float) -> Bytes:

@@ -19,6 +19,7 @@ from pipeline.refine.contour import outlines, smooth
 from pipeline.refine.strips import OFFSETS, OVERLAP, unroll
 from pipeline.segmenter.crop import extract, paste, paste_soft, window_around
 from pipeline.segmenter.predictor import CompactModel
+from pipeline.segmenter.prompting import Truth
 from pipeline.segmenter.samples import list_scenes, read_scene, thin_parts
 from pipeline.segmenter.windowed import CropPrompt
 
@@ -66,7 +67,7 @@ def edge_samples(
             raise ValidationError(f"{root} holds no scenes; make some with scripts/make_dataset.py")
         for scene in scenes:
             rgb, masks = read_scene(scene)
-            cover = [np.minimum(m.sum(axis=2, dtype=np.int32), 255).astype(np.uint8) for m in masks]
+            cover = [Truth(m[..., 0], m[..., 1]).glasses for m in masks]
             union = np.minimum(np.sum(cover, axis=0, dtype=np.int32), 255) if cover else None
             for one in cover:
                 if np.count_nonzero(one > 127) >= _LEAST_AREA:

@@ -62,9 +62,9 @@ class CropDataset(Dataset[Sample]):
 
     def _sample(self, rng: np.random.Generator, size: int) -> Sample:
         shade = self.config.shade
-        if rng.random() < self.config.empty:
-            pool = self.without or range(len(self.scenes))
-            scene = self.scenes[pool[int(rng.integers(len(pool)))]]
+        # Anywhere in a picture with glasses a prompt may well mean them.
+        if self.without and rng.random() < self.config.empty:
+            scene = self.scenes[self.without[int(rng.integers(len(self.without)))]]
             rgb, masks = read_scene(scene)
             return make_sample(rng, rgb, masks, None, size, shade=shade)
         which, instance = self.targets[int(rng.integers(len(self.targets)))]

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.segmenter.prompting import Truth
+
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
 
 
@@ -56,13 +58,14 @@ def paste(rng: np.random.Generator, below: Crop, above: Crop) -> Crop:
     Copy-paste augmentation (Ghiasi et al., CVPR 2021), for pairs that cross or lie close. The
     instances of `below`, cut by what now covers them, come first.
     """
-    size = below.image.shape[0]
-    cover: Bytes = np.zeros((size, size, 2), np.uint8)
-    for mask in above.masks:
-        cover = cv2.max(cover, mask)
     seen = 1.0 if rng.random() < 0.5 else rng.uniform(0.15, 1)
-    whole = cv2.add(cover[..., 0], cover[..., 1])
-    alpha = cv2.addWeighted(cover[..., 0], 1.0, cover[..., 1], float(seen), 0)
+    size = below.image.shape[0]
+    whole: Bytes = np.zeros((size, size), np.uint8)
+    alpha: Bytes = np.zeros((size, size), np.uint8)
+    for truth in (Truth(mask[..., 0], mask[..., 1]) for mask in above.masks):
+        whole = cv2.max(whole, truth.glasses)
+        clear = cv2.addWeighted(truth.frame, 1.0, truth.lens, float(seen), 0)
+        alpha = cv2.max(alpha, clear if truth.parts else truth.glasses)
     share = alpha[..., None].astype(np.float32) / 255
     image = (below.image * (1 - share) + above.image * share + 0.5).astype(np.uint8)
     rest = cv2.merge([255 - whole] * 2)

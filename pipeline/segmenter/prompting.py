@@ -31,8 +31,9 @@ class Truth:
     parts: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "glasses", cv2.add(self.frame, self.lens))
         told = not self.frame.any() or not np.array_equal(self.frame, self.lens)
+        whole = cv2.add(self.frame, self.lens) if told else self.frame
+        object.__setattr__(self, "glasses", whole)
         object.__setattr__(self, "parts", told)
 
     @classmethod

@@ -66,9 +66,7 @@ def test_shrinking_averages_so_that_wires_stay_whole() -> None:
             shrunk += 1
             rows = slice(round(y - height / 2) + 1, round(y + height / 2) - 1)
             columns = slice(round(x - width / 2) + 1, round(x + width / 2) - 1)
-            assert (
-                out["image"][rows, columns].std() < 50
-            )  # sampled without averaging it is above 70
+            assert out["image"][rows, columns].std() < 50  # without averaging above 70
     assert shrunk
 
 

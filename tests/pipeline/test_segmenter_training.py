@@ -136,6 +136,16 @@ def test_samples_are_whole(data: Path, seed: int) -> None:
         assert not s.target.any()
 
 
+def test_only_pictures_without_glasses_teach_to_answer_nothing(data: Path, tmp_path: Path) -> None:
+    config = TrainConfig(empty=1.0)
+    some = list_scenes(data)
+    with_glasses = [scene for scene in some if scene.masks]
+    for scenes, wanted in ((some, False), (with_glasses, True)):
+        crops = CropDataset(scenes, config)
+        found = {bool((crops[seed, 64].target[0] > 127).any()) for seed in range(12)}
+        assert (found == {False}) is not wanted
+
+
 def test_the_same_draw_gives_the_same_crop(data: Path) -> None:
     crops = CropDataset(list_scenes(data), TrainConfig())
     a, b, c = crops[(5, 128)], crops[(5, 128)], crops[(6, 128)]

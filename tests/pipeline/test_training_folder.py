@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -100,6 +101,92 @@ def test_a_labelled_frame_takes_its_lenses_and_no_others(tmp_path: Path) -> None
         columns = frame.any(axis=0)
         assert ((mask[..., 0] > 127) == frame).all()
         assert ((mask[..., 1] > 127) == lenses & columns).all()
+
+
+def test_a_pair_in_the_gap_of_another_keeps_its_lenses_to_itself(tmp_path: Path) -> None:
+    large, small, lenses = np.zeros((3, 60, 120), bool)
+    large[5:55, 5:115], large[9:51, 9:111] = True, False
+    small[20:40, 60:100], small[24:36, 64:96] = True, False
+    lenses[12:48, 12:40], lenses[24:36, 64:96] = True, True
+    boxes = np.concatenate([box_around(large), box_around(small)])
+    labels = TruthMasks(large | small | lenses, boxes, lenses, None, (large, small))
+    photo(tmp_path / "a.jpg", (60, 120))
+    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
+    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
+    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    areas = [int((mask[..., 1] > 127).sum()) for mask in masks]
+    assert areas == [36 * 28, 12 * 32]
+
+
+def labelled(root: Path, name: str, *, lens: bool, crowd: bool = False) -> Truth:
+    """A photo of one frame with a lens, and perhaps a second one of which no pair is told."""
+    frame, inside = np.zeros((2, 40, 90), bool)
+    frame[5:30, 5:40], inside[10:20, 10:30] = True, True
+    glasses = frame | inside
+    if crowd:
+        glasses[5:30, 50:85] = True
+    told = inside if lens else None
+    labels = TruthMasks(glasses, box_around(frame), told, None, (frame | inside,))
+    photo(root / f"{name}.jpg", (40, 90))
+    return Truth(name, lambda: labels, root / f"{name}.jpg")
+
+
+def empty(root: Path, name: str) -> Truth:
+    nothing = np.zeros((40, 90), bool)
+    photo(root / f"{name}.jpg", (40, 90))
+    return Truth(name, lambda: TruthMasks(nothing, box_around(nothing)), root / f"{name}.jpg")
+
+
+@pytest.mark.parametrize(
+    ("lenses", "classes"), [((True, True), {0, 1}), ((True, False), {0})], ids=["all", "some"]
+)
+def test_lenses_are_a_class_where_every_photo_with_glasses_tells_them(
+    tmp_path: Path, lenses: tuple[bool, bool], classes: set[int]
+) -> None:
+    truths = [labelled(tmp_path, f"p{i}", lens=lens) for i, lens in enumerate(lenses)]
+    truths.append(empty(tmp_path, "none"))
+    write_training_folder(truths, tmp_path / "out", ALL, lambda _: None)
+    dataset = read_dataset(tmp_path / "out" / "train")
+    assert set(dataset.labelled) == classes
+    assert {int(v) for example in dataset.examples for v in example.labels} == classes
+
+
+def test_a_photo_with_glasses_that_are_in_no_pair_is_left_out(tmp_path: Path) -> None:
+    told: list[str] = []
+    whole, crowd = (
+        labelled(tmp_path, "a", lens=True),
+        labelled(tmp_path, "b", lens=True, crowd=True),
+    )
+    assert write_training_folder([whole, crowd], tmp_path / "out", ALL, told.append) == {"train": 1}
+    assert any("b is left out" in line for line in told)
+    with pytest.raises(EvaluationError, match="pair by pair"):
+        write_training_folder([crowd], tmp_path / "none", ALL, told.append)
+
+
+def test_a_photo_named_like_anothers_mask_keeps_its_own(tmp_path: Path) -> None:
+    truths = [labelled(tmp_path, "sku", lens=False), empty(tmp_path, "sku_0")]
+    write_training_folder(truths, tmp_path / "out", ALL, lambda _: None)
+    areas = {t.photo.name: int(t.read().glasses.sum()) for t in find_truth(tmp_path / "out/train")}
+    assert sorted(areas.values()) == [0, 25 * 35]
+    assert areas["sku.jpg"] == 25 * 35
+
+
+def test_soft_edges_of_a_grey_mask_are_no_wider_when_read(tmp_path: Path) -> None:
+    """Where lenses are not told apart, each plane is the whole."""
+    disc = np.zeros((400, 400), np.uint8)
+    cv2.circle(disc, (200, 200), 150, 255, 9)
+    photo(tmp_path / "a.jpg", (400, 400))
+    glasses = disc > 127
+    truth = Truth("a", lambda: TruthMasks(glasses, box_around(glasses)), tmp_path / "a.jpg")
+    write_training_folder([truth], tmp_path / "out", Split(0, None, 130), lambda _: None)
+    _, (mask,) = read_scene(list_scenes(tmp_path / "out/train")[0])
+    want = cv2.resize(glasses.astype(np.float32), (130, 130), interpolation=cv2.INTER_AREA)
+    read = (
+        Target(mask[..., 0], mask[..., 1]).glasses,
+        find_truth(tmp_path / "out/train")[0].read().alpha,
+    )
+    np.testing.assert_allclose(read[0] / 255, want, atol=0.01)
+    np.testing.assert_allclose(read[1], want, atol=0.01)
 
 
 def test_a_share_is_kept_for_measuring_and_more_photos_move_none() -> None:

@@ -99,7 +99,9 @@ def _read(masks: list[Path], photo: Path | None) -> TruthMasks:
         check_size(path, picture.shape[:2], photo)
         if picture.shape[:2] != shape:
             raise EvaluationError(f"{path} and {masks[0]} differ in size; render the scene again")
-    coverage = [cv2.add(p[..., 0], p[..., 1]) for p in pictures.values()]
+    coverage = [
+        p[..., 0] if _is_grey(p) else cv2.add(p[..., 0], p[..., 1]) for p in pictures.values()
+    ]
     pairs: list[Bools] = [np.asarray(c > 127) for c in coverage]
     alpha = reduce(cv2.add, coverage).astype(np.float32) / np.float32(255)
     told_apart = not any(_is_grey(p) for p in pictures.values())
