@@ -5,7 +5,7 @@
 DATA is labelled pictures as for scripts/train_detector.py, which the weights were not trained on,
 some without glasses. Prints `detector.calibration` for the configuration, and a table of errors;
 --doc FILE writes the table between its markers. The fitted column is cross-validated: each half
-of the pictures is measured with the fit of the other half.
+of the pictures is measured with the fit of the other half. No picture is turned.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pipeline.config import load_config
     from pipeline.flow import DETECTORS
 
-    own = ["detector.calibration=null", f"detector.confidence={LEAST}"]
+    own = ["detector.calibration=null", f"detector.confidence={LEAST}", "detector.turns=[]"]
     try:
         config = load_config(options.config, [*options.set, *own])
         boxes = list(boxes_of(DETECTORS[config.detector.kind](config), options.data))

@@ -2,8 +2,8 @@
 
     python scripts/evaluate_models.py DATA [--config FILE] [--set KEY=VALUE ...] [--json FILE]
 
-DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too; recall,
-false finds and silence on empty scenes at the configured confidence. Segmenter: IoU of the glasses,
+DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too and no
+picture turned; recall, false finds and silence on empty scenes as configured. Segmenter: IoU of the glasses,
 asked with the truth's own boxes; Spearman's correlation of the IoU that it expects with the true
 one; in scenes of several pairs (`among_others`) the IoU, the share of pairs (`obeyed`) that no
 other pair's box cuts out better than their own, and the IoU of the pairs that the detector found,
@@ -52,7 +52,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> dict[str, Any]:
-    """All figures; `faint` is `config` with the detector's confidence lowered for the AP."""
+    """All figures; `faint` is `config` with a detector that drops little, for the AP."""
     from detector.dataset import read_dataset
     from detector.metrics import evaluate_examples
     from pipeline.flow import DETECTORS, build
@@ -62,13 +62,15 @@ def evaluate(data: Path, config: Config, faint: Config, count: int | None) -> di
     examples = dataset.examples[:count]
     named = {example.image.name for example in examples}
     scenes = [scene for scene in list_scenes(data) if scene.image.name in named]
+    flow = build(config)
     detector = evaluate_examples(
         DETECTORS[faint.detector.kind](faint),
         examples,
         dataset.labelled,
         config.detector.confidence,
+        flow.detector,
     )
-    return {"detector": detector, **evaluate_masks(build(config), scenes)}
+    return {"detector": detector, **evaluate_masks(flow, scenes)}
 
 
 def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
@@ -177,7 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         config = load_config(options.config, options.set)
-        faint = load_config(options.config, [*options.set, f"detector.confidence={FAINT}"])
+        all_boxes = [f"detector.confidence={FAINT}", "detector.turns=[]"]
+        faint = load_config(options.config, [*options.set, *all_boxes])
         figures = evaluate(options.data, config, faint, options.count)
     except (EyecutError, DetectorError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,7 +9,7 @@ import pytest
 
 from detector.dataset import read_dataset
 from detector.errors import DatasetError
-from detector.metrics import evaluate_detector
+from detector.metrics import evaluate_detector, evaluate_examples
 from detector.types import Detections
 
 
@@ -80,6 +80,19 @@ def test_finds_on_empty_scenes_and_second_finds_are_false(toy_dataset: Path) -> 
     assert figures["empty_silent"] == 0
     assert figures["false_finds"] == pytest.approx(1)
     assert figures["AP50"]["eyeglasses"] < 0.9
+
+
+def test_working_figures_are_those_of_the_detector_that_is_used(toy_dataset: Path) -> None:
+    """One that turns pictures in which it finds nothing, say: among faint boxes none is turned."""
+
+    class Mistaken:
+        def detect(self, rgb: np.ndarray) -> Detections:
+            return Detections.of(np.array([[0, 0, 3, 3.0]]), np.array([0.9]), np.array([0]))
+
+    examples = read_dataset(toy_dataset).examples
+    figures = evaluate_examples(Oracle(toy_dataset), examples, working=Mistaken())
+    assert figures["AP50"]["mean"] == pytest.approx(1)
+    assert figures["recall"]["all"] == figures["empty_silent"] == 0
 
 
 def test_a_detector_that_finds_nothing_scores_zero(toy_dataset: Path) -> None:
