@@ -18,7 +18,7 @@ from detector.errors import WeightsError as DetectorWeightsError
 from detector.merge import merge_pieces
 from detector.types import EYEGLASSES, LENS, Detections
 from pipeline.canvas import Canvas, Extent, Verdict, check, measure, place, render
-from pipeline.compose import deepened
+from pipeline.compose import deepened, window_of
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.fitting import fit_box
@@ -175,7 +175,10 @@ class Flow:
             doubts = _finish_lenses(photo.rgb, one, lens, masks, self.config.refine.lens)
             flags += _named(doubts, index, len(pairs))
             boxes[index] = fit_box(np.asarray(one[0] >= 0.5), box)
-            union = one if union is None else unite(union, one)
+            if union is None:
+                union = one
+            else:
+                unite(union, one)
         if union is None:
             raise ValidationError(f"{photo.key}: no pair of glasses to finish")
         return Finish(Matte(*union), boxes, tuple(flags))
@@ -239,15 +242,17 @@ def confirmed(pairs: Detections, masks: Masks, least: float) -> tuple[Detections
     )
 
 
-def unite(first: tuple[Floats, Bytes], second: tuple[Floats, Bytes]) -> tuple[Floats, Bytes]:
-    """Return alpha and colour of two pairs in one photo: the denser one wins each pixel.
+def unite(first: tuple[Floats, Bytes], second: tuple[Floats, Bytes]) -> None:
+    """Add alpha and colour of a second pair in the photo to the first, in place: the denser one
+    wins each pixel.
 
     Args:
         first, second: alpha, float32 (H, W) in [0, 1], and foreground, uint8 (H, W, 3).
     """
-    wins = second[0] > first[0]
-    foreground = np.where(wins[..., None], second[1], first[1])
-    return np.maximum(first[0], second[0]), foreground
+    window = window_of(second[0])
+    wins = second[0][window] > first[0][window]
+    np.copyto(first[0][window], second[0][window], where=wins)
+    np.copyto(first[1][window], second[1][window], where=wins[..., None])
 
 
 def review_flags(pairs: Detections, masks: Masks, limits: ReviewConfig) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def run(
     except EyecutError as error:
         stop(str(error))
     except KeyboardInterrupt:
-        err.print("Stopped before the first photo.")
+        err.print("Stopped; run the same command again to go on.")
         raise typer.Exit(INTERRUPTED) from None
     _tell(summary, output)
     if summary.interrupted:

@@ -19,6 +19,7 @@ _FULL = 65535
 _LEVELS = 2
 """8-bit levels by which the two readings may differ: rounding, and how they lay over white."""
 _STRIP = 256
+_DEEP = (b"\x89PNG", b"II", b"MM")  # PNG and TIFF: the others have 8 bits, and take long to decode
 
 
 def read_deep(data: bytes, orientation: int, rgb: Bytes) -> Words | None:
@@ -33,6 +34,8 @@ def read_deep(data: bytes, orientation: int, rgb: Bytes) -> Words | None:
         uint16 (H, W, 3), read-only; None where the file has fewer bits, or `rgb` came out of a
         profile that OpenCV does not apply.
     """
+    if not data.startswith(_DEEP):
+        return None
     try:
         read: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -11,6 +11,7 @@ Kept are author, copyright, description, keywords, camera, exposure and dates. L
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,8 @@ _NOT_XMP: dict[str, Callable[[str], bool]] = {
     "http://ns.adobe.com/photoshop/1.0/": lambda name: name in ("ICCProfile", "ColorMode"),
     "http://ns.adobe.com/camera-raw-settings/1.0/": lambda name: True,
 }
+_PLACES = re.compile("gps|latitude|longitude|^(lat|long?|lng)$", re.IGNORECASE)
+"""Names of coordinates; drones, phones and maps have namespaces of their own for them."""
 # What Pillow's decoders raise on damaged files and blocks; each plugin has its own habits.
 DECODER_ERRORS = (
     OSError,
@@ -72,7 +75,7 @@ def metadata_of(image: Image.Image) -> Metadata:
     for name, read in (("exif", _exif), ("xmp", _xmp), ("iptc", _iptc)):
         try:
             data = read(image)
-        except (*DECODER_ERRORS, ExpatError):
+        except (*DECODER_ERRORS, ExpatError, RecursionError):
             remarks.append(f"metadata: its {name.upper()} cannot be read and was left out")
             continue
         if len(data) > _MOST:
@@ -158,7 +161,8 @@ def _clean(element: Any) -> None:
 
 def _is_stale(node: Any) -> bool:
     stale = _NOT_XMP.get(node.namespaceURI)
-    return stale is not None and stale(node.localName)
+    name = node.localName or ""
+    return bool(_PLACES.search(name)) or (stale is not None and stale(name))
 
 
 def _iptc(image: Image.Image) -> bytes:

@@ -161,7 +161,8 @@ def _bridge(kept: Bools, piece: _Piece, rgb: Bytes, longest: float) -> None:
     nearest = piece.points[int(gaps.argmin())]
     beside = np.linalg.norm(piece.points - nearest, axis=1) <= piece.width + 1
     start = piece.points[(gaps <= gap + 1) & beside].mean(axis=0)
-    goal = _nearest(kept, start, gap + 1)
+    # Of a wide end the middle may be farther away than its nearest pixel.
+    goal = _nearest(kept, start, gap + 1, gap + 1 + float(np.linalg.norm(start - nearest)))
     strip = np.zeros(kept.shape, np.uint8)
     first, last = ((round(float(x)), round(float(y))) for x, y in (start, goal))
     cv2.line(strip, first, last, 1, max(1, round(piece.width)))
@@ -171,10 +172,11 @@ def _bridge(kept: Bools, piece: _Piece, rgb: Bytes, longest: float) -> None:
         kept |= fresh
 
 
-def _nearest(kept: Bools, start: Floats, reach: float) -> Floats:
-    """Return the middle of what is kept within `reach` of `start`, x and y."""
-    left, top = np.maximum(start - reach - 1, 0).astype(int)
-    right, bottom = (start + reach + 2).astype(int)
+def _nearest(kept: Bools, start: Floats, reach: float, room: float) -> Floats:
+    """Return the middle of what is kept within `reach` of `start`, x and y, or the nearest of it,
+    which is no farther than `room`."""
+    left, top = np.maximum(start - room - 1, 0).astype(int)
+    right, bottom = (start + room + 2).astype(int)
     ys, xs = np.nonzero(kept[top:bottom, left:right])
     points = np.column_stack([xs + left, ys + top]).astype(np.float32)
     apart = np.linalg.norm(points - start, axis=1)

@@ -137,9 +137,9 @@ def test_the_segmenter_is_a_second_opinion(
 def test_where_pairs_overlap_the_denser_one_gives_the_colour() -> None:
     first = np.array([[0.2, 0.8]], np.float32), np.full((1, 2, 3), 10, np.uint8)
     second = np.array([[0.6, 0.4]], np.float32), np.full((1, 2, 3), 200, np.uint8)
-    alpha, foreground = unite(first, second)
-    assert np.allclose(alpha, [[0.6, 0.8]])
-    assert foreground[..., 0].tolist() == [[200, 10]]
+    unite(first, second)
+    assert np.allclose(first[0], [[0.6, 0.8]])
+    assert first[1][..., 0].tolist() == [[200, 10]]
 
 
 @pytest.mark.slow

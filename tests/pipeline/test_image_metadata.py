@@ -25,9 +25,11 @@ XMP = b"""<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <rdf:Description rdf:about='' xmlns:dc='http://purl.org/dc/elements/1.1/'
  xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:exif='http://ns.adobe.com/exif/1.0/'
  xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmlns:crs='http://ns.adobe.com/camera-raw-settings/1.0/'
+ xmlns:drone='http://www.dji.com/drone-dji/1.0/' xmlns:geo='http://www.w3.org/2003/01/geo/wgs84_pos#'
  tiff:Orientation='6' tiff:Make='Maker' exif:GPSLatitude='52,31.2N' exif:ISOSpeedRatings='100'
- crs:Exposure2012='+1'>
+ drone:GpsLongitude='+13.42' crs:Exposure2012='+1'>
 <dc:creator><rdf:Seq><rdf:li>\xc3\x84nnchen</rdf:li></rdf:Seq></dc:creator>
+<dc:title><rdf:Alt><rdf:li>Half-rim</rdf:li></rdf:Alt></dc:title><geo:lat>52.52</geo:lat>
 <xmp:Thumbnails><rdf:Alt><rdf:li>AAAA</rdf:li></rdf:Alt></xmp:Thumbnails>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end='w'?>"""
@@ -105,10 +107,17 @@ def test_what_is_true_of_the_cut_out_is_kept_in_every_format(
 
 def test_xmp_loses_orientation_place_thumbnail_and_raw_settings(tmp_path: Path) -> None:
     text = told_by(source(tmp_path, xmp=XMP)).xmp.decode()
-    for kept in ("Ännchen", 'tiff:Make="Maker"', "ISOSpeedRatings"):
+    for kept in ("Ännchen", 'tiff:Make="Maker"', "ISOSpeedRatings", "Half-rim"):
         assert kept in text
-    for gone in ("Orientation", "GPS", "Thumbnails", "AAAA", "Exposure2012"):
+    for gone in ("Orientation", "GPS", "13.42", "52.52", "Thumbnails", "AAAA", "Exposure2012"):
         assert gone not in text
+
+
+def test_xmp_of_endless_depth_is_left_out_and_said(tmp_path: Path) -> None:
+    deep = b"<a>" * 3000 + b"</a>" * 3000
+    told = told_by(source(tmp_path, xmp=deep))
+    assert told.xmp == b""
+    assert "XMP cannot be read" in told.remarks[0]
 
 
 def test_nothing_is_told_unasked(tmp_path: Path) -> None:

@@ -108,3 +108,13 @@ def test_a_piece_as_near_with_both_its_ends_is_bridged_without_fault() -> None:
     kept = drop_islands(mask, (20, 20, 380, 180), rgb)
     assert kept[151, 200]
     assert kept[151, 62] or kept[151, 337]
+
+
+def test_a_piece_whose_wide_end_lies_between_two_prongs_is_no_fault() -> None:
+    """The middle of the end is farther from the glasses than its corners."""
+    mask = np.zeros((200, 400), bool)
+    mask[20:180, 20:100] = True
+    mask[78:80, 100:201] = mask[110:112, 100:201] = True
+    mask[80:110, 204:330] = True
+    rgb = np.where(mask[..., None], 20, 220).astype(np.uint8).repeat(3, axis=2)
+    assert drop_islands(mask, (20, 20, 380, 180), rgb)[95, 300]
