@@ -3,13 +3,13 @@
     python scripts/evaluate_models.py DATA [--config FILE] [--set KEY=VALUE ...] [--json FILE]
 
 DATA is what scripts/make_dataset.py writes. Detector: average precision, faint boxes too and no
-picture turned; recall, false finds and silence on empty scenes as configured. Segmenter: IoU of the glasses,
-asked with the truth's own boxes; Spearman's correlation of the IoU that it expects with the true
-one; in scenes of several pairs (`among_others`) the IoU, the share of pairs (`obeyed`) that no
-other pair's box cuts out better than their own, and the IoU of the pairs that the detector found,
-asked with what it found (`found`). Together: what `eyecut run` cuts out of each scene, against all
-glasses in it, and the boxes around it; a scene without glasses counts as silent where nothing is
-cut out.
+picture turned; recall, false finds and silence on empty scenes as configured. Segmenter: IoU of
+the glasses, asked with the truth's own boxes; Spearman's correlation of the IoU that it expects
+with the true one; in scenes of several pairs (`among_others`) the IoU, the share of pairs
+(`obeyed`) that no other pair's box cuts out better than their own, and the IoU of the pairs that
+the detector found, asked with what it found (`found`). Together: what `eyecut run` cuts out of each
+scene, against all glasses in it, and the boxes around it; a scene without glasses counts as silent
+where nothing is cut out.
 """
 
 from __future__ import annotations

@@ -49,11 +49,13 @@ def annotate(root: Path, line: Line) -> list[Line]:
     glasses = line["glasses"]
     paths = mask_paths(root, int(line["seed"]), len(glasses))
     for path, instance in zip(paths, glasses, strict=True):
-        frame, lens = read_mask(path)
+        frame, lens, second = read_mask(path)
         whole = (frame.astype(np.uint16) + lens) > 127
         rows.append(_annotation(1, whole, instance["box"]))
+        sides = [(lens - second) > 127, second > 127]
         for box in instance["lens_boxes"]:
-            rows.append(_annotation(2, _part_in(lens > 127, tuple(box)), box))
+            parts = [_part_in(side, tuple(box)) for side in sides]
+            rows.append(_annotation(2, max(parts, key=np.count_nonzero), box))
     return rows
 
 

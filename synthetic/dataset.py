@@ -52,8 +52,8 @@ def write_scene(root: Path, sample: Sample, cutout: bool = False) -> Line:
     """
     name, count = stem(sample.seed), len(sample.instances)
     for path, instance in zip(mask_paths(root, sample.seed, count), sample.instances, strict=True):
-        blank = np.zeros_like(instance.frame)
-        write_whole(path, _encoded(".png", np.dstack([blank, instance.lens, instance.frame])))
+        second = np.zeros_like(instance.frame) if instance.second is None else instance.second
+        write_whole(path, _encoded(".png", np.dstack([second, instance.lens, instance.frame])))
     for left in (root / "masks").glob(f"{name}_*.png"):
         if int(left.stem.rpartition("_")[2]) >= count:
             left.unlink()
@@ -198,9 +198,11 @@ def _rounded(box: Box) -> list[float]:
     return [round(float(value), 2) for value in box]
 
 
-def read_mask(path: Path) -> tuple[Array8, Array8]:
-    """Frame and lens coverage, uint8 (H, W) each, of a mask file. Raises SyntheticError."""
+def read_mask(path: Path) -> tuple[Array8, Array8, Array8]:
+    """Coverage of frame, of both lenses and of the second lens alone, uint8 (H, W) each, of a mask
+    file. Raises SyntheticError."""
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if bgr is None:
         raise SyntheticError(f"mask cannot be read: {path}")
-    return np.asarray(bgr[..., 2], np.uint8), np.asarray(bgr[..., 1], np.uint8)
+    frame, lens, second = (np.asarray(bgr[..., i], np.uint8) for i in (2, 1, 0))
+    return frame, lens, second

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float32]
 Gains = tuple[float, float, float]
 _DARKEST = 0.1
 """Median brightness (linear) below which a camera's meter would lengthen the exposure."""
+_SPECK = 0.05  # of what is seen of a lens
 _PAPER = 0.98
 """How bright white paper behind the glasses is shown; tone curves never quite reach 1."""
 
@@ -64,7 +65,7 @@ def develop(
         rgb, planes = sensor.depth_of_field(rgb, planes, depth, scene.focus, scene.aperture)
     rgb, planes = sensor.smear(rgb, planes, settings)
     shown = sensor.expose(rgb, scene.exposure, gains, curve)
-    alpha = np.clip(planes[..., : 2 * len(maps)].sum(axis=2), 0, 1)
+    alpha = np.clip(planes[..., : 3 * len(maps)].sum(axis=2), 0, 1)
     lifted = np.ones(3, np.float32)
     if scene.tags.get("set") == "white" and rng.random() < retouch.SHARE:
         shown, lifted = retouch.whiten(
@@ -72,7 +73,7 @@ def develop(
         )
         settings = retouch.cleaned(settings)
     image = sensor.photograph(shown, rng, settings)
-    instances = tuple(_instances(planes[..., 2 * i : 2 * i + 2] for i in range(len(maps))))
+    instances = tuple(_instances(planes[..., 3 * i : 3 * i + 3] for i in range(len(maps))))
     cutout = np.zeros((height, width, 4), np.uint8)
     if clean is not None:
         colour = planes[..., -3:]
@@ -92,11 +93,13 @@ def develop(
 
 def _instances(maps: Iterable[Floats]) -> Iterable[Instance]:
     for pair in maps:
-        frame, lens = (np.rint(np.clip(pair[..., i], 0, 1) * 255).astype(np.uint8) for i in (0, 1))
+        frame, *lenses = np.rint(np.clip(pair, 0, 1) * 255).astype(np.uint8).transpose(2, 0, 1)
+        lens = np.asarray(cv2.add(*lenses), np.uint8)
         whole = (frame.astype(np.uint16) + lens) > 127
         if whole.sum() < 16:
             continue
-        yield Instance(frame, lens, _box(whole), _lens_boxes(lens > 127))
+        boxes = _lens_boxes([one > 127 for one in lenses])
+        yield Instance(frame, lens, _box(whole), boxes, lenses[1])
 
 
 def _box(mask: npt.NDArray[np.bool_]) -> Box:
@@ -104,13 +107,17 @@ def _box(mask: npt.NDArray[np.bool_]) -> Box:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _lens_boxes(mask: npt.NDArray[np.bool_]) -> tuple[Box, ...]:
-    """Boxes of the two largest lens areas; slivers cut off by a temple do not count."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    order = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])
-    boxes = []
-    for i in order[:2]:
-        x, y, w, h, area = (int(v) for v in stats[i])
-        if area >= 0.15 * stats[order[0], cv2.CC_STAT_AREA] and area >= 12:
-            boxes.append((float(x), float(y), float(x + w), float(y + h)))
-    return tuple(boxes)
+def _lens_boxes(lenses: Sequence[npt.NDArray[np.bool_]]) -> tuple[Box, ...]:
+    """A box around each lens that shows: specks of one that temple or frame hide do not count, nor
+    does a lens of which little is seen beside the other."""
+    seen = [_without_specks(lens) for lens in lenses]
+    areas = [np.count_nonzero(lens) for lens in seen]
+    least = max(12, 0.15 * max(areas))
+    return tuple(_box(lens) for lens, area in zip(seen, areas, strict=True) if area >= least)
+
+
+def _without_specks(lens: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(lens.astype(np.uint8))
+    large = stats[:, cv2.CC_STAT_AREA] >= _SPECK * np.count_nonzero(lens)
+    large[0] = False
+    return np.asarray(large[labels])

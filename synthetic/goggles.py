@@ -166,7 +166,11 @@ def _lenses(goggles: Goggles) -> list[Part]:
         return [Part(goggles.shield.lens(-end, end), "lens", is_lens=True)]
     start = goggles.bar * 0.7
     sides = ((start, end), (-end, -start))
-    return [Part(goggles.shield.lens(*side), "lens", is_lens=True) for side in sides]
+    slots = ("lens", "lens_2")
+    return [
+        Part(goggles.shield.lens(*side), slot, is_lens=True)
+        for side, slot in zip(sides, slots, strict=True)
+    ]
 
 
 def _vents(goggles: Goggles) -> list[Part]:

@@ -24,8 +24,8 @@ def load_model(path: Path) -> tuple[tuple[Part, Material], ...]:
     """Parts of a glTF model with their own materials, 1 mm a unit and one unit wide.
 
     The model must look along +z with y up, as Sketchfab's glasses do; it is moved so that its
-    front's centre is the origin. A lens is a part that spans most of the width and whose
-    material is transparent or called glass.
+    front's centre is the origin. A lens is a part at the front that spans most of the width and
+    whose material is transparent or called glass; its halves, where it has two, are two lenses.
 
     Raises:
         AssetError: the file cannot be read or holds no lens.
@@ -45,21 +45,45 @@ def load_model(path: Path) -> tuple[tuple[Part, Material], ...]:
     for number, body in enumerate(bodies):
         place = m.translation(-origin)
         place[:3] /= width
-        lens = _is_lens(body, width)
-        part = Part(_mesh(body).transformed(place), f"model {number}", lens)
-        parts.append((part, _material(body)))
+        mesh = _mesh(body).transformed(place)
+        lens = _is_lens(body, width, float(high[2]))
+        sides = _sides(mesh) if lens else [mesh]
+        for side, ending in zip(sides, ("", "_2"), strict=False):
+            part = Part(side, f"model {number}{ending}", lens)
+            parts.append((part, _material(body)))
     if not any(part.is_lens for part, _ in parts):
         raise AssetError(f"{path} has no part that looks like lenses (transparent, as wide as it)")
     return tuple(parts)
 
 
-def _is_lens(body: trimesh.Trimesh, width: float) -> bool:
+def _is_lens(body: trimesh.Trimesh, width: float, front: float) -> bool:
     material = getattr(body.visual, "material", None)
     name = str(getattr(material, "name", "")).lower()
     called = any(word in name for word in ("glass", "lens", "vidro"))
     see_through = str(getattr(material, "alphaMode", None)) == "BLEND" or called
     wide = float(np.ptp(body.bounds[:, 0])) > 0.55 * width
-    return bool(see_through and wide)
+    ahead = float(body.bounds[1, 2]) > front - 0.2 * width  # unlike inlays of the temple tips
+    return bool(see_through and wide and ahead)
+
+
+def _sides(lens: m.Mesh) -> list[m.Mesh]:
+    """Right and left lens of a mesh that holds both; a visor's single one has triangles that reach
+    over the middle."""
+    right = lens.positions[:, 0][lens.triangles] > 0
+    if (right.any(axis=1) & ~right.all(axis=1)).any():
+        return [lens]
+    return [_part_of(lens, lens.triangles[side]) for side in (right[:, 0], ~right[:, 0])]
+
+
+def _part_of(whole: m.Mesh, triangles: npt.NDArray[np.uint32]) -> m.Mesh:
+    used, numbers = np.unique(triangles, return_inverse=True)
+    return m.Mesh(
+        whole.positions[used],
+        whole.normals[used],
+        whole.uvs[used],
+        numbers.reshape(-1, 3).astype(np.uint32),
+        whole.anchors[used],
+    )
 
 
 def _mesh(body: trimesh.Trimesh) -> m.Mesh:

@@ -14,3 +14,8 @@ class Part:
     mesh: m.Mesh
     slot: str
     is_lens: bool = False
+
+    @property
+    def lens(self) -> int:
+        """Which lens of the pair this is, 1 or 2; 0 for none. Slots of second lenses end in _2."""
+        return int(self.is_lens) + int(self.is_lens and self.slot.endswith("_2"))

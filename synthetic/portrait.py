@@ -83,7 +83,7 @@ def _person(rng: Rng, assets: Assets) -> tuple[list[Item], list[Thing], dict[str
     head = sample_head(rng, 2 * hinge - float(rng.uniform(6, 14)))
     seat = m.translation([0, float(rng.normal(-3, 3)), float(rng.uniform(2, 9))])
     seat = seat @ m.rotation([1, 0, 0], float(rng.normal(0.03, 0.05)))
-    worn = [Item(p.mesh.transformed(seat), outfit.slots[p.slot], 0, p.is_lens) for p in parts]
+    worn = [Item(p.mesh.transformed(seat), outfit.slots[p.slot], 0, p.lens) for p in parts]
     looks = sample_looks(rng, assets)
     person = build_head(rng, head, looks) + raise_hands(rng, head, looks.skin, looks.cloth)
     return worn, person, outfit.tags

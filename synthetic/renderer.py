@@ -384,7 +384,7 @@ class Renderer:
         return _read(targets.resolved, scene.camera.size)
 
     def _coverage(self, scene: Scene, draws: list[_Draw], targets: _Targets) -> list[Floats]:
-        """Visible frame and lens of each pair, float32 (H, W, 2) in 0..1."""
+        """Visible frame, first and second lens of each pair, float32 (H, W, 3) in 0..1."""
         count = 1 + max((d.item.pair for d in draws), default=-1)
         self._ctx.enable_only(moderngl.DEPTH_TEST)
         set_matrix(self._label, "u_camera", scene.camera.matrix)
@@ -393,16 +393,16 @@ class Renderer:
             targets.label.use()
             targets.label.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
             for draw in draws:
-                mine = draw.item.pair == pair
-                lens = mine and draw.item.is_lens
-                label = (float(mine and not lens), float(lens), 0.0, 1.0)
-                set_uniform(self._label, "u_label", label)
+                label = [0.0, 0.0, 0.0, 1.0]
+                if draw.item.pair == pair:
+                    label[draw.item.lens] = 1.0
+                set_uniform(self._label, "u_label", tuple(label))
                 self._run(self._label, draw)
             self._ctx.copy_framebuffer(targets.label_resolved, targets.label)
-            raw = np.frombuffer(targets.label_resolved.read(components=2), np.uint8)
+            raw = np.frombuffer(targets.label_resolved.read(components=3), np.uint8)
             height, width = scene.camera.size
             maps.append(
-                np.flipud(raw.reshape(height, width, 2)).astype(np.float32) / np.float32(255)
+                np.flipud(raw.reshape(height, width, 3)).astype(np.float32) / np.float32(255)
             )
         return maps
 

@@ -17,13 +17,15 @@ class Instance:
 
     frame, lens: uint8 (H, W), pixel coverage 0..255. They never overlap: a pixel belongs to the
     lens where the nearest surface is a lens, so a temple seen through it counts as lens.
-    box, lens_boxes: xyxy in pixels, around the visible coverage.
+    box, lens_boxes: xyxy in pixels, around the visible coverage; a box for each lens that shows.
+    second: uint8 (H, W), the part of `lens` that is the second lens; None where not told.
     """
 
     frame: Array8
     lens: Array8
     box: Box
     lens_boxes: tuple[Box, ...] = ()
+    second: Array8 | None = None
 
     @property
     def alpha(self) -> Array8:

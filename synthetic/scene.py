@@ -37,13 +37,18 @@ class Item:
     """One draw: a mesh, its material and its label.
 
     pair: index of the pair of glasses it belongs to, -1 for everything else.
+    lens: which lens of the pair, 1 or 2; 0 for none.
     """
 
     mesh: m.Mesh
     material: Material
     pair: int = -1
-    is_lens: bool = False
+    lens: int = 0
     surface: bool = False
+
+    @property
+    def is_lens(self) -> bool:
+        return self.lens > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +144,14 @@ def place_pairs(
         spot = _free_spot(rng, placed, reach)
         placed.append((spot, reach))
         shift = m.translation([spot[0], 0, spot[1]])
-        # Parts of one material become one draw; every draw of a clear one costs a copy.
-        groups: dict[tuple[str, bool], list[m.Mesh]] = {}
+        # Parts of one material become one draw, as every draw of a clear one costs a copy; but
+        # each lens is labelled by itself.
+        groups: dict[tuple[str, int], list[m.Mesh]] = {}
         for part, body in zip(parts, posed, strict=True):
-            groups.setdefault((_alike(outfit, part.slot), part.is_lens), []).append(body)
-        for (slot, is_lens), meshes in groups.items():
+            groups.setdefault((_alike(outfit, part.slot), part.lens), []).append(body)
+        for (slot, lens), meshes in groups.items():
             body = m.merge(meshes).transformed(shift)
-            items.append(Item(body, outfit.slots[slot], index, is_lens))
+            items.append(Item(body, outfit.slots[slot], index, lens))
         tags = tags or outfit.tags
     return items, tags
 

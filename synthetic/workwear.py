@@ -46,6 +46,7 @@ def dress_goggles(rng: Rng, build: str) -> Outfit:
         "temple": temple,
         "tip": accent if rng.random() < 0.6 else dark,
         "lens": lens,
+        "lens_2": lens,
         **_elastic(rng),
     }
     tags = {"build": f"goggles, {build}", "material": name, "lens": lens_name}

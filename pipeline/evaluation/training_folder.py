@@ -117,7 +117,7 @@ def _has_crowd(labels: TruthMasks) -> bool:
     if labels.lens is not None:
         known |= labels.lens
     rest = np.count_nonzero(labels.glasses & ~known)
-    return rest > _CROWD * np.count_nonzero(labels.glasses)
+    return bool(rest > _CROWD * np.count_nonzero(labels.glasses))
 
 
 def _drop_lenses(folder: Path) -> None:

@@ -50,7 +50,7 @@ def test_masks_come_back_as_they_were(tmp_path: Path) -> None:
     scene = sample()
     put(tmp_path, scene)
     for path, instance in zip(dataset.mask_paths(tmp_path, 7, 2), scene.instances, strict=True):
-        frame, lens = dataset.read_mask(path)
+        frame, lens, _ = dataset.read_mask(path)
         assert np.array_equal(frame, instance.frame)
         assert np.array_equal(lens, instance.lens)
 
@@ -73,7 +73,7 @@ def test_yolo_rows_agree_with_the_masks(tmp_path: Path, size: tuple[int, int], p
     boxes = [((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
              for _, x, y, w, h in rows]  # fmt: skip
     for i, path in enumerate(dataset.mask_paths(tmp_path, 7, pairs)):
-        frame, lens = dataset.read_mask(path)
+        frame, lens, _ = dataset.read_mask(path)
         assert boxes[3 * i] == pytest.approx(bounds(np.maximum(frame, lens) > 127), abs=0.01)
         both = np.array(boxes[3 * i + 1 : 3 * i + 3])
         union = (*both[:, :2].min(0), *both[:, 2:].max(0))

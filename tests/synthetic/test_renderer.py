@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detector.types import overlap
 from synthetic.assets import Assets
 from synthetic.camera import Camera
 from synthetic.renderer import Renderer
@@ -48,6 +49,23 @@ def test_boxes_hold_the_glasses_and_no_more(samples: list[Sample]) -> None:
         rows, columns = np.nonzero(instance.alpha > 127)
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         assert instance.box == pytest.approx(box, abs=1)
+
+
+def test_a_lens_that_a_temple_divides_has_one_box(renderer: Renderer) -> None:
+    """Side views: in the first, both halves of a lens were boxed and the other lens was not."""
+    for seed in (20_001_006, 20_001_118, 20_001_148):
+        for instance in renderer.render(seed, SIZE, glasses=True, pairs=1, cutout=False).instances:
+            assert instance.second is not None
+            lenses = [instance.lens > 127, instance.second > 127]
+            lenses[0] = lenses[0] & ~lenses[1]
+            bounds = []
+            for lens in lenses:
+                rows, columns = np.nonzero(lens)
+                if len(rows):
+                    bounds.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+            assert len(instance.lens_boxes) == len(bounds) == 2
+            for box, bound in zip(instance.lens_boxes, bounds, strict=True):
+                assert overlap(np.array(box), np.array([bound]))[0] > 0.8  # specks do not count
 
 
 def test_frame_and_lens_never_cover_more_than_the_pixel(samples: list[Sample]) -> None:
