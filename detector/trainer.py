@@ -148,6 +148,7 @@ class EyewearTrainer(DetectionTrainer):
         self.epoch, self.step, self.reported = 0, 0, 0.0
         super().__init__(overrides=settings)
         self.args.workers = config.workers  # ultralytics sets 0 on a CPU
+        self.args.mosaic = config.augmentation.mosaic  # a resumed run has that of its end
         self.epochs = self.args.epochs = _ENDLESS if budget.seconds is not None else budget.epochs
         for event, act in (
             ("on_train_epoch_start", _end_mosaic),

@@ -72,7 +72,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=8, help="how often photos count beside them")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--doc", type=Path, help="put the gain between its two markers")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for name in ("truth", "work"):  # the steps run in the project's folder
+        setattr(options, name, getattr(options, name).resolve())
+    return options
 
 
 def steps(options: argparse.Namespace) -> list[Step]:

@@ -26,7 +26,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 # Read when torch is loaded. Threads that spin while they wait cost ten times the work where
 # other programs share the cores; many crop sizes need many compiled convolutions at hand.
@@ -55,7 +56,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     parser.add_argument("--minutes", type=float, default=100.0, help="whole budget, wall clock")
-    parser.add_argument("--config", type=Path, default=Path("configs/train_segmenter.yaml"))
+    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "train_segmenter.yaml")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     parser.add_argument("--embed", action="store_true", help="install compact weights when done")
     return parser.parse_args(arguments)

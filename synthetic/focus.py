@@ -16,15 +16,6 @@ _LARGEST = _COARSE[-1]
 _CROSS = np.ones((3, 3), np.uint8)
 
 
-def blur_at_infinity(
-    focal_mm: float, f_number: float, focus_m: float, pixels_per_mm: float
-) -> float:
-    """Radius in pixels of the blur disc of a point at infinity (thin lens); pixels_per_mm is
-    that of the sensor."""
-    focus_mm = max(focus_m * 1000, focal_mm * 1.01)
-    return focal_mm**2 / (f_number * (focus_mm - focal_mm)) / 2 * pixels_per_mm
-
-
 def depth_of_field(
     rgb: Float, maps: Float, depth: Float, focus: float, aperture: float
 ) -> tuple[Float, Float]:
@@ -32,7 +23,7 @@ def depth_of_field(
 
     rgb: linear, float32 (H, W, 3). maps: float32 (H, W, P). depth: float32 (H, W), distance from
     the camera. focus: the distance that is sharp, same unit. aperture: radius in pixels of the
-    blur disc at infinity (`blur_at_infinity`); the radius at depth d is aperture * |1 - focus/d|,
+    blur disc at infinity; the radius at depth d is aperture * |1 - focus/d|,
     at most 24 pixels. Returns new rgb and maps.
 
     The far field is gathered from what is itself blurred, so that a sharp frame gets no halo;

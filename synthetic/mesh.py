@@ -221,8 +221,8 @@ def revolve(profile: npt.NDArray[np.float64], columns: int = 48) -> Mesh:
     return mesh(surface.positions, normals.reshape(-1, 3), uvs, surface.triangles[:, ::-1])
 
 
-def box(size: Sequence[float], round_to: float = 0.0) -> Mesh:
-    """A box round the origin with flat faces; `round_to` pulls corners in a little (mm)."""
+def box(size: Sequence[float]) -> Mesh:
+    """A box round the origin with flat faces."""
     half = np.asarray(size, np.float64) / 2
     parts = []
     for axis in range(3):
@@ -230,8 +230,8 @@ def box(size: Sequence[float], round_to: float = 0.0) -> Mesh:
             u, v = (axis + 1) % 3, (axis + 2) % 3
             corners = np.zeros((4, 3))
             corners[:, axis] = sign * half[axis]
-            corners[:, u] = np.array([-1, 1, 1, -1]) * (half[u] - round_to)
-            corners[:, v] = np.array([-1, -1, 1, 1]) * (half[v] - round_to)
+            corners[:, u] = np.array([-1, 1, 1, -1]) * half[u]
+            corners[:, v] = np.array([-1, -1, 1, 1]) * half[v]
             normal = np.zeros(3)
             normal[axis] = sign
             order = [[0, 1, 2], [0, 2, 3]] if sign > 0 else [[0, 2, 1], [0, 3, 2]]

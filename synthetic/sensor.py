@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from synthetic.focus import blur_at_infinity, by_planes, depth_of_field
+from synthetic.focus import by_planes, depth_of_field
 
 __all__ = [
     "CURVES",
     "CURVE_SHARES",
     "Settings",
-    "blur_at_infinity",
     "depth_of_field",
     "expose",
     "photograph",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Scores = Mapping[str, Mapping[str, float]]
 """Figures by photo and by name."""
 _SAME = 1e-9
+_FEW = 5
+"""Photos: drawing anew from fewer hardly ever gives anything but what they have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ class Change:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval leaves zero out; of a handful of photos it says nothing."""
+        if self.difference.count < _FEW:
+            return False
         return self.difference.low > 0 or self.difference.high < 0
 
 

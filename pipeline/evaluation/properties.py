@@ -28,11 +28,11 @@ class Property:
 
 PROPERTIES = (
     Property("brightness", "L*", "lightness of the surroundings of the glasses"),
-    Property("contrast", "dE", "colour difference between the glasses' outline and what is beside"),
+    Property("contrast", "ΔE", "colour difference between the glasses' outline and what is beside"),
     Property("blur", "px", "sigma of the sharpest edges"),
     Property("noise", "/255", "standard deviation of the grain"),
     Property("scale", "share", "longer side of the glasses' box over that of the photo"),
-    Property("thinness", "share", "share of the glasses that is thin, as the figure thin has it"),
+    Property("thinness", "share", "share of the glasses that is thin, as the figure `thin` has it"),
     Property("roll", "degrees", "angle of the glasses' long axis to the horizontal"),
 )
 _MARGIN = 0.15  # around the glasses' box, as a share of its longer side

@@ -44,8 +44,8 @@ def guided(model: CompactSam, batch: Batch) -> Batch:
     quarter = F.interpolate(answer[:, None], (side // 4, side // 4), mode="bilinear")
     return replace(
         batch,
-        coords=_refitted(coords, batch.labels, (answer > 0).cpu().numpy()) * (side / small),
-        prior=_as_coverage(quarter),
+        coords=refitted(coords, batch.labels, (answer > 0).cpu().numpy()) * (side / small),
+        prior=as_coverage(quarter),
         has_prior=torch.ones_like(batch.has_prior),
     )
 
@@ -55,12 +55,12 @@ def as_logits(prior: Tensor) -> Tensor:
     return (prior.float() / 255 - 0.5) * (2 * PRIOR_LIMIT)
 
 
-def _as_coverage(logits: Tensor) -> Tensor:
+def as_coverage(logits: Tensor) -> Tensor:
     share = (logits / (2 * PRIOR_LIMIT) + 0.5).clamp(0, 1)
     return (share * 255).round().to(torch.uint8)
 
 
-def _refitted(coords: Tensor, labels: Tensor, on: NDArray[np.bool_]) -> Tensor:
+def refitted(coords: Tensor, labels: Tensor, on: NDArray[np.bool_]) -> Tensor:
     """Points (B, K, 2) with the corners of boxes moved to what was seen; where there are other
     points, the box stays."""
     moved = coords.clone()

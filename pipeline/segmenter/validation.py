@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import UnreadableImage
-from pipeline.segmenter.crop import Window, extract, window_around
+from pipeline.segmenter.crop import extract, extract_mask, window_around
 from pipeline.segmenter.prompting import Truth, jitter_box
-from pipeline.segmenter.samples import Scene, read_scene
+from pipeline.segmenter.samples import Scene, read_scene, thin_parts
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.training_run import Trainable
 
@@ -89,7 +88,9 @@ def _one(
     labels = torch.tensor([[2, 3]], device=device)
     logits, quality = model.decode(embedding, features, coords, labels)
     on = (logits[0].float() > 0).cpu().numpy()
-    planes = [_fit(p, window, size) for p in (truth.glasses, truth.frame, truth.lens)]
+    planes = [
+        extract_mask(p > 127, window, size) > 0.5 for p in (truth.glasses, truth.frame, truth.lens)
+    ]
     iou = _iou(on[0], planes[0])
     parts = truth.parts and len(on) > 2
     found = (
@@ -102,20 +103,12 @@ def _one(
     return found
 
 
-def _fit(plane: NDArray[Any], window: Window, size: int) -> Bools:
-    coverage = extract(cv2.merge([plane] * 3), window, size)[..., 0]
-    on: Bools = coverage > 127
-    return on
-
-
 def _iou(a: Bools, b: Bools) -> float:
     union = (a | b).sum()
     return float((a & b).sum() / union) if union else float("nan")
 
 
 def _thin_recall(truth: Bools, on: Bools) -> float:
-    _, _, w, h = cv2.boundingRect(truth.astype(np.uint8))
-    radius = max(1, round(0.006 * float(np.hypot(w, h))))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    thin = truth & (cv2.morphologyEx(truth.astype(np.uint8), cv2.MORPH_OPEN, disc) == 0)
+    _, _, w, h = cv2.boundingRect(truth.view(np.uint8))
+    thin = thin_parts(truth.view(np.uint8), float(np.hypot(w, h))) > 0
     return float((thin & on).sum() / thin.sum()) if thin.any() else float("nan")

@@ -100,5 +100,5 @@ def require_albumentations() -> None:
         import albumentations  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f"sweeps need albumentations ({error}); install it: pip install 'eyecut[train]'"
+            f"sweeps need albumentations ({error}); in eyecut's own folder: pip install '.[train]'"
         ) from error

@@ -33,6 +33,13 @@ def test_luck_is_not_sure() -> None:
     assert not iou.sure and iou.difference.low < 0 < iou.difference.high
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_handful_of_photos_is_never_sure(count: int) -> None:
+    first = {f"p{i}": {"iou": 0.91} for i in range(count)}
+    second = {f"p{i}": {"iou": 0.90} for i in range(count)}
+    assert not compare(first, second).changes[0].sure
+
+
 def test_better_and_worse_mind_the_figures_direction() -> None:
     iou, rough = compare(*runs(gain=0.02, spread=0.01)).changes
     assert (iou.name, rough.name) == ("iou", "roughness")

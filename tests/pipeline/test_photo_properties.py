@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -29,6 +31,9 @@ def paint(mask: np.ndarray, inside: int = 40, outside: int = 200) -> np.ndarray:
 def test_every_property_is_described_and_measured() -> None:
     toy = draw_toy()[0]
     assert set(measure_photo(toy.rgb, toy.mask)) == {one.name for one in PROPERTIES}
+    docs = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for one in PROPERTIES:
+        assert f"| `{one.name}` | {one.unit} | {one.label} |" in docs
 
 
 @settings(max_examples=25)

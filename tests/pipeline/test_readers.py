@@ -266,7 +266,7 @@ ERRORS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a part that is not there": (
         lambda root: put(root / "d.yaml", "val: gone\nnames: [glasses]"), "gone is neither"),
     "no part": (lambda root: put(root / "d.yaml", "names: [glasses]"), "none of the keys test"),
-    "a shape without area": (labelme_with(shape_type="line"), r"a\.json: not a LabelMe.*shape_ty"),
+    "a shape without area": (labelme_with(shape_type="line"), "a line has no area; draw a polygon"),
     "a shape of two points": (labelme_with(), r"a\.json, shape 'glasses': .* 2 points"),
     "a circle of one point": (
         labelme_with(shape_type="circle", points=[[1, 1]]), "a circle has two points, not 1"),

@@ -78,8 +78,9 @@ def test_shapes_of_labelme_are_filled(tmp_path: Path) -> None:
         {"shape_type": "mask", "points": [[100, 50], [105, 53]],
          "mask": base64.b64encode(picture).decode()},
     ]  # fmt: skip
-    content = {"imagePath": "a.jpg", "imageHeight": 120, "imageWidth": 200,
-               "shapes": [{"label": "glasses", **shape} for shape in shapes]}  # fmt: skip
+    labelled = [{"label": "glasses", **shape} for shape in shapes]
+    labelled += [{"label": "horizon", "shape_type": "line", "points": [[0, 9], [199, 9]]}]
+    content = {"imagePath": "a.jpg", "imageHeight": 120, "imageWidth": 200, "shapes": labelled}
     put(tmp_path / "a.json", content)
     truth = find_truth(tmp_path)[0].read()
     assert truth.boxes.tolist() == [[10, 5, 30, 20], [50, 20, 70, 40], [100, 50, 106, 54]]

@@ -14,11 +14,13 @@ import torch
 
 from pipeline.errors import ConfigError, UnreadableImage, ValidationError, WeightsError
 from pipeline.segmenter import training
+from pipeline.segmenter.coarse import guided, refitted
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.loader import CropDataset, collate, draw_batches
 from pipeline.segmenter.losses import LossShares, dice_loss, segmentation_loss, true_iou
 from pipeline.segmenter.mixing import Crop, paste
+from pipeline.segmenter.predictor import CompactModel
 from pipeline.segmenter.prompting import Truth, jitter_box, make_prompt
 from pipeline.segmenter.samples import (
     Scene,
@@ -29,6 +31,7 @@ from pipeline.segmenter.samples import (
 )
 from pipeline.segmenter.train_config import TrainConfig, load_train_config
 from pipeline.segmenter.weights_io import load_compact, read_card, save_compact, write_card
+from pipeline.segmenter.windowed import CropPrompt
 from scripts_under_test import script as load_script
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -441,6 +444,54 @@ def test_it_learns_one_scene_by_heart(data: Path) -> None:
         ious.append(training.take_step(run, batch, False)["iou"])
     assert np.mean(ious[-8:]) > 2 * np.mean(ious[:8])
     assert np.mean(ious[-8:]) > 0.35
+
+
+def test_guided_crops_are_asked_of_as_the_model_is_used(data: Path) -> None:
+    """The small view's answer is the previous mask, and the box is fitted to it."""
+    torch.manual_seed(0)
+    network = CompactSam(CompactConfig(**load_train_config(None, TINY).network.model_dump()))
+    for norm in (m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        torch.nn.init.normal_(norm.weight, 1.0, 0.3)
+    torch.nn.init.constant_(network.mask_decoder.mask_bias, 2.0)  # it sees glasses all over
+    network.train()
+    buffers = {name: value.clone() for name, value in network.named_buffers()}
+    config = load_train_config(None, ["pasted=0", "stacked=0", "empty=0"])
+    crops = CropDataset(list_scenes(data), config)
+    batch = collate([crops[seed, 192] for seed in range(24)])
+    seen = guided(network, batch)
+    assert network.training
+    assert all(torch.equal(buffers[name], value) for name, value in network.named_buffers())
+    assert seen.has_prior.all()
+    asked: list[CropPrompt] = []
+    model = CompactModel(network.eval(), coarse=128)
+    model._ask = lambda images, prompts: (asked.extend(prompts), ask(images, prompts))[1]
+    ask = CompactModel(network, coarse=128)._ask
+    compared = 0
+    for i, labels in enumerate(batch.labels.tolist()):
+        if batch.has_prior[i]:
+            continue
+        if sorted(v for v in labels if v >= 0) != [2, 3]:  # points say more than a box does
+            torch.testing.assert_close(seen.coords[i], batch.coords[i])
+            continue
+        corners = batch.coords[i][batch.labels[i] >= 2].reshape(4).numpy()
+        none = np.zeros((0, 2), np.float32), np.zeros(0, np.int64)
+        image = batch.image[i].permute(1, 2, 0).numpy()
+        model.answer(image, CropPrompt(corners, *none, None))
+        prior = cv2.resize(asked[-1].prior, (48, 48), interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(seen.prior[i, 0] / 255, prior, atol=0.06)
+        moved = seen.coords[i][batch.labels[i] >= 2].reshape(4).numpy()
+        np.testing.assert_allclose(moved, asked[-1].box, atol=4)
+        compared += 1
+    assert compared >= 5
+
+
+def test_only_boxes_without_points_are_fitted_to_the_first_answer() -> None:
+    on = np.zeros((2, 64, 64), bool)
+    on[:, 20:40, 10:50] = True
+    coords = torch.tensor([[[12.0, 22], [40, 38], [0, 0]], [[12.0, 22], [40, 38], [30, 30]]])
+    moved = refitted(coords, torch.tensor([[2, 3, -1], [2, 3, 1]]), on)
+    assert moved[0, :2].reshape(4).tolist() == [10, 20, 50, 40]
+    assert torch.equal(moved[1], coords[1])
 
 
 def test_unreadable_scenes_are_passed_over(

@@ -328,7 +328,7 @@ def _no_albumentations(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("--changes", "zoom"), None, "known: exposure"),
         (("--set", "detector.sise=3"), None, "unknown key"),
-        ((), _no_albumentations, "eyecut[train]"),
+        ((), _no_albumentations, ".[train]"),
     ],
 )
 def test_what_cannot_start_says_why_and_leaves_nothing(

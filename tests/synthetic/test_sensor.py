@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from synthetic.sensor import (
     CURVES,
     Settings,
-    blur_at_infinity,
     depth_of_field,
     expose,
     photograph,
@@ -71,11 +70,6 @@ def test_unknown_curve_is_refused_with_the_known_ones() -> None:
 
 
 # ---- focus ----------------------------------------------------------------------------------
-
-
-def test_blur_of_a_portrait_lens() -> None:
-    # 50 mm at f/2, focused at 1 m: a disc of 50^2 / (2 * 950) = 1.316 mm across.
-    assert blur_at_infinity(50, 2, 1, 20) == pytest.approx(1.316 / 2 * 20, rel=1e-3)
 
 
 def test_what_is_in_focus_stays_as_it_is() -> None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -31,12 +30,13 @@ from pipeline.types import Bools
 
 _Point = tuple[FiniteFloat, FiniteFloat]
 _MARK = '"shapes"'
+_AREAS = ("polygon", "oriented_rectangle", "rectangle", "circle", "mask")
 
 
 class _Shape(BaseModel):
     label: str
     points: list[_Point]
-    shape_type: Literal["polygon", "oriented_rectangle", "rectangle", "circle", "mask"] = "polygon"
+    shape_type: str = "polygon"
     group_id: int | None = None
     mask: str | None = None
 
@@ -107,6 +107,9 @@ def _instances(
         if label not in kinds:
             continue
         where = f"{path}, shape {label!r}"
+        flat = next((s.shape_type for s in shapes if s.shape_type not in _AREAS), None)
+        if flat is not None:
+            raise EvaluationError(f"{where}: a {flat} has no area; draw a polygon")
         outlines = [_ring(s, where) for s in shapes if s.shape_type not in ("circle", "mask")]
         mask = polygon_mask(outlines, size, where)
         for shape in shapes:
