@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ValidationError
+from pipeline.refine.light import to_linear
 from pipeline.types import Bytes, Floats
 
 _Real = NDArray[np.float64]
@@ -66,9 +67,7 @@ def lab_difference(first: _Real, second: _Real) -> _Real:
 
 def _lab(rgb: Bytes) -> _Real:
     """CIELAB (CIE 15), white point D65. OpenCV's own is rounded where small steps count."""
-    value = rgb / 255.0
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _TO_XYZ.T / _TO_XYZ.sum(axis=1)
+    xyz = to_linear(rgb / 255.0) @ _TO_XYZ.T / _TO_XYZ.sum(axis=1)
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     x, y, z = f.T
     return np.column_stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])

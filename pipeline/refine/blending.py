@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.refine.light import to_encoded, to_linear
 from pipeline.types import Bytes, Floats
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -30,7 +31,7 @@ def blending_alpha(coverage: Floats, colours: Bytes) -> Floats:
     """
     luma = colours.astype(np.float32) @ _LUMA / np.float32(255)
     fore, back = _side(luma, coverage**2), _side(luma, (1 - coverage) ** 2)
-    mixed = _encoded(coverage * _linear(fore) + (1 - coverage) * _linear(back))
+    mixed = to_encoded(coverage * to_linear(fore) + (1 - coverage) * to_linear(back))
     apart = fore - back
     told = np.abs(apart) > _ALIKE
     alpha = np.where(told, (mixed - back) / np.where(told, apart, 1), coverage)
@@ -42,13 +43,3 @@ def _side(luma: Floats, weight: Floats) -> Floats:
     sums = np.column_stack([(luma * weight).sum(axis=1), weight.sum(axis=1)])
     sums = cv2.blur(sums, (1, _ALONG), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(sums[:, :1] / np.maximum(sums[:, 1:], 1e-3), np.float32)
-
-
-def _linear(value: Floats) -> Floats:
-    """sRGB's transfer function (IEC 61966-2-1), from encoded to linear."""
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def _encoded(value: Floats) -> Floats:
-    curved = 1.055 * np.maximum(value, 1e-6) ** (1 / 2.4) - 0.055
-    return np.where(value <= 0.0031308, value * 12.92, curved)

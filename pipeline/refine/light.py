@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.types import Floats
 
+Real = NDArray[np.floating[Any]]
 _STEPS = 4096
 _LEVELS = np.arange(256, dtype=np.float32)
 
 
-def _decode(levels: Floats) -> Floats:
-    part = levels / np.float32(255)
-    return np.asarray(
-        np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4), np.float32
-    )
+def to_linear(encoded: Real) -> Real:
+    """sRGB values to light, both in [0, 1] (IEC 61966-2-1); of the same precision."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-_LIGHT = _decode(_LEVELS)
+def to_encoded(light: Real) -> Real:
+    """Light to sRGB values; the inverse of `to_linear`. Below 0 it goes on straight."""
+    curved = 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, light * 12.92, curved)
+
+
+_LIGHT = to_linear(_LEVELS / np.float32(255))
 # Evenly spaced in the square root of light, near to how levels are spaced.
 _ROOTS = np.linspace(0, 1, _STEPS, dtype=np.float32)
 _SHOWN = np.interp(_ROOTS**2, _LIGHT, _LEVELS).astype(np.float32)

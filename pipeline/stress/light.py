@@ -1,10 +1,11 @@
-"""sRGB to light and back, and the colour of light of a temperature. Arrays only."""
+"""Light multiplied, and the colour of light of a temperature. Arrays only."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.refine.light import to_encoded, to_linear
 from pipeline.types import Bytes
 
 Doubles = NDArray[np.float64]
@@ -17,17 +18,6 @@ _RGB_OF_XYZ = np.array(
 )
 
 
-def to_linear(srgb: Doubles) -> Doubles:
-    """Linear light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def to_srgb(linear: Doubles) -> Doubles:
-    """sRGB values of linear light; the inverse of `to_linear`, clipped to [0, 1]."""
-    light = np.clip(linear, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-
-
 def gain_table(gains: Doubles) -> Bytes:
     """uint8 (256, 3): what becomes of each sRGB value when the light of R, G, B is multiplied.
 
@@ -35,7 +25,7 @@ def gain_table(gains: Doubles) -> Bytes:
         gains: (3,), factors in linear light; what exceeds white is clipped, as a sensor does.
     """
     light = to_linear(np.arange(256) / 255)[:, None] * gains
-    return np.rint(to_srgb(light) * 255).astype(np.uint8)
+    return np.rint(to_encoded(np.clip(light, 0, 1)) * 255).astype(np.uint8)
 
 
 def chromaticity(kelvin: float) -> tuple[float, float]:

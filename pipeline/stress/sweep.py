@@ -1,7 +1,8 @@
 """Runs the flow over changed photos and scores what comes out, photo by photo.
 
 Only one photo is in memory at a time. A photo that cannot be processed is named and left out of
-the curves, so that every strength of a curve speaks of the same photos.
+the curves, so that every strength of a curve speaks of the same photos, but for those whose glasses
+it took out of the picture.
 """
 
 from __future__ import annotations

@@ -44,22 +44,24 @@ def resized(case: Case, factor: float) -> Case:
 def _moved(case: Case, compose: A.Compose) -> Case:
     """Return the photo and every mask after `compose`, with boxes around what the pairs became.
 
-    A pair is what is set in its box. A box of which nothing is left is dropped.
+    Where pairs are not told apart, one is what is set in its box. Pairs of which nothing is left
+    are dropped.
     """
     truth = case.truth
-    pairs = [_within(truth.glasses, box) for box in truth.boxes]
+    pairs = list(truth.pairs) or [_within(truth.glasses, box) for box in truth.boxes]
     masks = [truth.glasses, *pairs] + ([] if truth.lens is None else [truth.lens])
     told: dict[str, Any] = {"masks": [mask * np.uint8(255) for mask in masks]}
     if truth.alpha is not None:
         told["mask"] = truth.alpha
     done = compose(image=case.photo.rgb, **told)
     glasses, *others = [np.asarray(mask > 127) for mask in done["masks"]]
-    boxes = [box_around(pair) for pair in others[: len(pairs)]]
+    left = [pair for pair in others[: len(pairs)] if pair.any()]
     moved = TruthMasks(
         glasses,
-        np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
+        np.concatenate([np.zeros((0, 4), np.float32), *map(box_around, left)]),
         None if truth.lens is None else glasses & others[-1],
         None if truth.alpha is None else np.clip(done["mask"], 0, 1),
+        tuple(left) if truth.pairs else (),
     )
     return Case(Photo(case.photo.key, np.ascontiguousarray(done["image"])), moved)
 

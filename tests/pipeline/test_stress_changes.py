@@ -15,13 +15,12 @@ pytest.importorskip("albumentations", reason="albumentations comes with the 'tra
 
 from pipeline.errors import ConfigError  # noqa: E402
 from pipeline.evaluation.truth import TruthMasks, box_around  # noqa: E402
+from pipeline.refine.light import to_encoded, to_linear  # noqa: E402
 from pipeline.stress.changes import CHANGES, Case, choose  # noqa: E402
 from pipeline.stress.light import (  # noqa: E402
     chromaticity,
     gain_table,
     illuminant_gains,
-    to_linear,
-    to_srgb,
 )
 from pipeline.stress.transforms import BUILDERS, resized, tilt_matrix  # noqa: E402
 from pipeline.types import Photo  # noqa: E402
@@ -196,6 +195,22 @@ def test_a_positive_turn_is_counterclockwise_and_a_positive_tilt_moves_the_right
     assert middle[1, 1] - middle[0, 1] == pytest.approx(100)
 
 
+def test_a_pair_in_the_box_of_another_does_not_move_its_box() -> None:
+    """Where pairs are told apart: the diagonal's box holds the small one."""
+    one, other = np.zeros((2, 200, 300), np.uint8)
+    cv2.line(one, (40, 160), (260, 40), 1, 5)
+    other[130:150, 200:240] = 1
+    pairs = one > 0, other > 0
+    boxes = np.concatenate([box_around(pair) for pair in pairs])
+    rgb = np.full((200, 300, 3), 200, np.uint8)
+    both = Case(Photo("a.png", rgb), TruthMasks(pairs[0] | pairs[1], boxes, None, None, pairs))
+    alone = Case(Photo("a.png", rgb), TruthMasks(pairs[0], boxes[:1], None, None, pairs[:1]))
+    for degrees in (-30, 30):
+        moved, want = (CHANGES["rotation"].apply(one, degrees).truth for one in (both, alone))
+        np.testing.assert_array_equal(moved.boxes[0], want.boxes[0])
+        assert len(moved.pairs) == 2
+
+
 def test_two_pairs_keep_a_box_each_around_themselves() -> None:
     before = case(pairs=2, height=400, width=300)
     assert len(before.truth.boxes) == 2
@@ -252,7 +267,7 @@ def test_a_photo_is_shrunk_with_its_truth() -> None:
 
 def test_srgb_and_light_are_inverse() -> None:
     values = np.arange(256) / 255
-    assert np.allclose(to_srgb(to_linear(values)), values, atol=1e-9)
+    assert np.allclose(to_encoded(to_linear(values)), values, atol=1e-9)
     assert to_linear(np.array([0.5])) == pytest.approx(0.21404, abs=1e-5)
 
 
@@ -260,7 +275,7 @@ def test_srgb_and_light_are_inverse() -> None:
 def test_stops_double_the_light_where_nothing_clips(value: int, stops: float) -> None:
     light = to_linear(np.array([value / 255])) * 2.0**stops
     after = gain_table(np.full(3, 2.0**stops))[value] / 255
-    assert np.allclose(after, to_srgb(light), atol=0.5 / 255 + 1e-9)
+    assert np.allclose(after, to_encoded(np.clip(light, 0, 1)), atol=0.5 / 255 + 1e-9)
     assert light > 1 or np.allclose(to_linear(after), light, atol=0.01)
 
 
@@ -333,5 +348,5 @@ def test_changes_are_chosen_by_name() -> None:
 
 def test_without_albumentations_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "albumentations", None)
-    with pytest.raises(ConfigError, match=r"eyecut\[train\]"):
+    with pytest.raises(ConfigError, match=r"'\.\[train\]'"):
         CHANGES["blur"].apply(case(), 1)
