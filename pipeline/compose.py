@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ValidationError
-from pipeline.types import Bytes, Cutout, Floats, Matte, Picture, Words
+from pipeline.types import Bools, Bytes, Cutout, Floats, Matte, Picture, Words
 
 Bits = Literal[8, 16]
-WHITE = 255
 _TYPES: dict[Bits, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16)}
 _MARK = np.array([255, 0, 160], np.float32)
 """A colour that neither glasses nor backdrops have."""
@@ -118,11 +117,7 @@ def overlay(rgb: Bytes, alpha: Floats) -> Bytes:
     """
     result = rgb.copy()
     width = max(1, round(max(alpha.shape) / 1000))
-    rows, columns = window_of(alpha)
-    around = (
-        slice(max(0, rows.start - width), rows.stop + width),
-        slice(max(0, columns.start - width), columns.stop + width),
-    )
+    around = window_of(alpha, width)
     inside = (alpha[around] > 0.5).astype(np.uint8)
     if not inside.any():
         return result
@@ -135,14 +130,20 @@ def overlay(rgb: Bytes, alpha: Floats) -> Bytes:
     return result
 
 
-def window_of(alpha: Floats) -> tuple[slice, slice]:
-    """Return the rows and columns that hold all of the matte; empty slices if there is none."""
+def window_of(alpha: Floats | Bools, room: int = 0) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all of a matte or mask, with so many pixels of room
+    within it; empty slices if there is none."""
     rows = np.flatnonzero(alpha.any(axis=1))
     if not len(rows):
         return slice(0, 0), slice(0, 0)
-    span = slice(int(rows[0]), int(rows[-1]) + 1)
-    columns = np.flatnonzero(alpha[span].any(axis=0))
-    return span, slice(int(columns[0]), int(columns[-1]) + 1)
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(alpha[first:last].any(axis=0))
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    height, width = alpha.shape
+    return (
+        slice(max(0, first - room), min(height, last + room)),
+        slice(max(0, left - room), min(width, right + room)),
+    )
 
 
 def _most(bits: Bits) -> int:

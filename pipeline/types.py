@@ -28,7 +28,7 @@ Picture = NDArray[np.unsignedinteger[Any]]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Box = tuple[float, float, float, float]
-Status = Literal["done", "no_glasses", "failed", "skipped"]
+Status = Literal["done", "no_glasses", "failed"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
 

@@ -91,7 +91,9 @@ def segmenter(options: argparse.Namespace) -> list[list[str]]:
     """Start or go on; the minutes are those of the whole run."""
     run, data, val = (str(options.work / name) for name in ("segmenter", "train", "val"))
     told = [f"device={options.device}"]
-    told += ["batch=32", f"workers={options.workers}"] if options.device != "cpu" else []
+    # A round starts its workers anew, which keeps a fast device waiting.
+    on_gpu = ["batch=32", f"workers={options.workers}", "round=20000"]
+    told += on_gpu if options.device != "cpu" else []
     command = [str(SCRIPTS / "train_segmenter.py"), "--data", data, "--val", val, "--out", run]
     command += ["--minutes", str(options.minutes["segmenter"]), "--set", *told]
     if (Path(run) / "checkpoint.pt").exists():

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compose import window_of
 from pipeline.errors import ValidationError
 from pipeline.types import Bools, Floats
 
@@ -134,14 +135,12 @@ def measure(alpha: Floats, lenses: Bools | None = None) -> Extent:
         raise ValidationError(f"lenses {lenses.shape} and alpha {alpha.shape} differ in size")
     height, width = alpha.shape
     inside = alpha > HALF
-    rows = np.flatnonzero(inside.any(axis=1))
-    if not len(rows):
+    window = rows, columns = window_of(inside)
+    if rows.stop == 0:
         return Extent((width, height), ())
-    columns = np.flatnonzero(inside[rows[0] : rows[-1] + 1].any(axis=0))
-    top, bottom, left, right = (int(v) for v in (rows[0], rows[-1], columns[0], columns[-1]))
-    window = slice(top, bottom + 1), slice(left, right + 1)
+    top, left = rows.start, columns.start
     found = () if lenses is None else _lenses(lenses[window], left, top)
-    flush = (left == 0, top == 0, right == width - 1, bottom == height - 1)
+    flush = (left == 0, top == 0, columns.stop == width, rows.stop == height)
     return Extent(
         size=(width, height),
         hull=_hull(alpha, inside[window], left, top),

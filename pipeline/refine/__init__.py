@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compose import window_of
 from pipeline.errors import ValidationError
 from pipeline.refine.edges import NONE, EdgeFinder, Working, edge_matte, enlarged, plain_matte
 from pipeline.refine.foreground import estimate_foreground
@@ -89,9 +90,9 @@ def refine(
             raise ValidationError(f"{name} {part.shape} does not fit the photo {size}")
     alpha = np.zeros(size, np.float32)
     foreground = np.zeros(rgb.shape, np.uint8)
-    window = _window(mask, settings)
-    if window is None:
+    if not mask.any():
         return alpha, foreground
+    window = window_of(mask, _ROOM + int(4 * max(settings.edge, settings.fringe)))
     inner = None if lens is None else lens[window]
     left, top = window[1].start, window[0].start
     place = np.asarray(box - np.array([left, top, left, top]), np.float32)
@@ -142,19 +143,6 @@ def clean_mask(
     if settings.fill_holes:
         mask = fill_lens_holes(mask, lens, rgb)
     return np.ascontiguousarray(mask)
-
-
-def _window(mask: Bools, settings: RefineSettings) -> tuple[slice, slice] | None:
-    """Return rows and columns of the mask with room for the kernels; None for an empty mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return None
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
-    room = _ROOM + int(4 * max(settings.edge, settings.fringe))
-    return (
-        slice(max(0, int(rows[0]) - room), int(rows[-1]) + 1 + room),
-        slice(max(0, int(columns[0]) - room), int(columns[-1]) + 1 + room),
-    )
 
 
 def _soften(alpha: Floats, sigma: float) -> Floats:

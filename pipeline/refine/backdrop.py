@@ -88,16 +88,6 @@ def find_backdrop(image: Floats, glasses: Bools, lens: Bools, diagonal: float) -
     return Backdrop(fill(image, weight), Palette.of(image[near]), near, grain)
 
 
-def around(mask: Bools, room: int) -> tuple[slice, slice]:
-    """Rows and columns of the mask, which is not empty, with so many pixels of room."""
-    spans = []
-    for axis in (0, 1):
-        found = np.flatnonzero(mask.any(axis=1 - axis))
-        first, last = int(found[0]), int(found[-1])
-        spans.append(slice(max(0, first - room), min(mask.shape[axis], last + 1 + room)))
-    return spans[0], spans[1]
-
-
 def length(vectors: Floats) -> Floats:
     """Euclidean length of each pixel's vector: (H, W, 3) gives (H, W)."""
     return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors)), np.float32)

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compose import window_of
 from pipeline.errors import ValidationError
 from pipeline.refine.backdrop import (
     Backdrop,
     Palette,
-    around,
     fill,
     find_backdrop,
     length,
@@ -145,9 +145,9 @@ def _look(rgb: Bytes, lens: Bools, glasses: Bools) -> _Look | None:
     if not lens.any():
         return None
     glasses = glasses | lens
-    tight = around(glasses, 0)
+    tight = window_of(glasses)
     longer = max(part.stop - part.start for part in tight)
-    window = around(glasses, round(_AROUND * longer))
+    window = window_of(glasses, round(_AROUND * longer))
     height, width = (part.stop - part.start for part in window)
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -228,7 +228,7 @@ def _apply(
     """Bring the reduced fields to the foreground at full size; the window and its new colours."""
     scale = (look.window[0].stop - look.window[0].start) / look.image.shape[0]
     border = max(1, round(_BORDER * scale))
-    window = around(lens, border + 2)
+    window = window_of(lens, border + 2)
     part = np.asarray(foreground[window], np.float32)
     inside = look.lens.astype(np.float32)
     zoom = _Zoom(look, window)

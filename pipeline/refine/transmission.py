@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.refine.backdrop import Backdrop, around, length, masked_blur
+from pipeline.compose import window_of
+from pipeline.refine.backdrop import Backdrop, length, masked_blur
 from pipeline.refine.light import to_levels, to_light
 from pipeline.types import Bools, Floats
 
@@ -64,7 +65,6 @@ class Transmission:
             included, what lies on and behind them not.
         ratio: light in the lenses over the backdrop's, least and most of the three channels.
         familiar: share of what is seen in the lenses that is seen around the glasses, too.
-        graded: spread of the logarithm of that ratio over the lenses.
     """
 
     kind: LensKind
@@ -72,7 +72,6 @@ class Transmission:
     on_white: Floats
     ratio: tuple[float, float]
     familiar: float
-    graded: float
 
 
 def see_through(image: Floats, lens: Bools, width: float, grain: float) -> Through:
@@ -90,7 +89,7 @@ def see_through(image: Floats, lens: Bools, width: float, grain: float) -> Throu
     tolerance = max(6.0, 2.5 * grain)
     field, weight = np.zeros_like(image), np.zeros(lens.shape, np.float32)
     sigma = 0.08 * width
-    window = around(lens, int(4 * sigma) + 2)
+    window = window_of(lens, int(4 * sigma) + 2)
     part, inside = image[window], lens[window].astype(np.float32)
     sure = inside
     for step in _STEPS:
@@ -130,7 +129,6 @@ def find_transmission(
         _on_white(image, through, passed, behind, backdrop.grain, kind),
         (float(middle.min()), float(middle.max())),
         familiar,
-        float(high - low),
     )
 
 

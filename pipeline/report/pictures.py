@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from pipeline.compose import window_of
 from pipeline.errors import ValidationError
 from pipeline.report.thumbnails import shrink
 from pipeline.types import Bools, Bytes
@@ -77,18 +78,13 @@ def region_around(*masks: Bools) -> Region:
     Where every mask is empty, it is the whole picture.
     """
     height, width = masks[0].shape
-    any_mask = np.logical_or.reduce(masks)
-    rows, columns = np.flatnonzero(any_mask.any(axis=1)), np.flatnonzero(any_mask.any(axis=0))
-    if not rows.size:
+    shown = np.asarray(np.logical_or.reduce(masks))
+    tight = window_of(shown)
+    longer = max(side.stop - side.start for side in tight)
+    if not longer:
         return 0, 0, width, height
-    x0, x1, y0, y1 = (int(v) for v in (columns[0], columns[-1] + 1, rows[0], rows[-1] + 1))
-    margin = max(2, round(MARGIN * max(x1 - x0, y1 - y0)))
-    return (
-        max(0, x0 - margin),
-        max(0, y0 - margin),
-        min(width, x1 + margin),
-        min(height, y1 + margin),
-    )
+    rows, columns = window_of(shown, max(2, round(MARGIN * longer)))
+    return columns.start, rows.start, columns.stop, rows.stop
 
 
 def _photo(rgb: Bytes) -> bytes:

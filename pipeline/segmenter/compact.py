@@ -70,9 +70,12 @@ class CompactSam(Sam):  # type: ignore[misc]
         """All four masks for prompts as `GridPromptEncoder` takes them: logits (B, 4, S, S)
         and quality (B, 4)."""
         self.prompt_encoder.set_size(embedding.shape[-1] * STRIDE)
-        sparse, dense = self.prompt_encoder((coords, labels), None, masks, has_mask)
+        # In half precision positions would be off by pixels.
+        with torch.autocast(coords.device.type, enabled=False):
+            sparse, dense = self.prompt_encoder((coords, labels), None, masks, has_mask)
+            positions = self.prompt_encoder.get_dense_pe()
         result: tuple[Tensor, Tensor] = self.mask_decoder.predict_all(
-            embedding, self.prompt_encoder.get_dense_pe(), sparse, dense, features
+            embedding, positions, sparse, dense, features
         )
         return result
 

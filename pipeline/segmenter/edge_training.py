@@ -52,7 +52,8 @@ def train(
 
     Args:
         samples: uint8 (N, PIECE, WIDTH, 7), see `edge_samples`; the last `plan.held` are held
-            out, so that with samples in the order of their scenes no scene is on both sides.
+            out, so that with samples in the order of their scenes at most one scene is on both
+            sides.
         plan: see there.
         log: gets a line now and then.
 

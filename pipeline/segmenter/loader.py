@@ -39,7 +39,7 @@ class Batch:
 
 
 class CropDataset(Dataset[Sample]):
-    """Makes the crop that a draw asks for; unreadable scenes are named once and passed over."""
+    """Makes the crop that a draw asks for; unreadable scenes are named and passed over."""
 
     def __init__(self, scenes: Sequence[Scene], config: TrainConfig) -> None:
         self.targets = [(i, j) for i, s in enumerate(scenes) for j in range(len(s.masks))]

@@ -28,7 +28,7 @@ sam_model_registry: dict[str, Callable[..., Sam]] = {
     "compact": build_compact,
 }
 _WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
-PRIOR_LIMIT = 10.0
+SAM_LIMIT = 10.0  # its mask inputs are logits within this
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def sam_prior(coverage: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Coverage (S, S) in [0, 1] as the logits (1, side, side) that SAM takes."""
     tensor = torch.from_numpy(coverage)[None, None]
     small = F.interpolate(tensor, (side, side), mode="area")[0]
-    logits: NDArray[np.float32] = ((small - 0.5) * (2 * PRIOR_LIMIT)).numpy()
+    logits: NDArray[np.float32] = ((small - 0.5) * (2 * SAM_LIMIT)).numpy()
     return logits
 
 
