@@ -63,6 +63,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Render, print how it went, return the exit status."""
     given = parse()
+    if given.cutouts and given.kind == "worn":
+        print("--cutouts: not of worn glasses, which hair and hands hide in part", file=sys.stderr)
+        return 2
     first = SPLIT_SEEDS[given.split] + given.seed
     try:
         order = Order(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,13 @@ def test_the_script_knows_the_studio() -> None:
     name, _, factory = module.SOURCES["goggles"].partition(":")
     assert (name, factory) == ("synthetic.studio", "open_studio")
     assert module.parse(["out", "--count", "1"]).kind == "glasses"
+
+
+def test_the_script_makes_no_cutouts_of_worn_glasses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    told = ["make_dataset", str(out), "--count", "1", "--kind", "worn", "--cutouts"]
+    monkeypatch.setattr("sys.argv", told)
+    assert script("make_dataset").main() == 2
+    assert not out.exists()
