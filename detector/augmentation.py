@@ -1,6 +1,7 @@
 """What may happen to a training picture: lighting, camera, scale and orientation.
 
-albumentations does the work. ultralytics hands it BGR pictures, so nothing here depends on the
+albumentations does the work, but for turning by less than a quarter, which needs more than boxes
+(`detector.rotation`). ultralytics hands it BGR pictures, so nothing here depends on the
 order of the channels in a way that matters. Boxes move with the picture.
 """
 
@@ -51,13 +52,6 @@ def _orientation(config: AugmentationConfig) -> list[Any]:
     return [
         A.RandomRotate90(p=config.quarter_turns),
         A.HorizontalFlip(p=config.flip),
-        A.Affine(
-            rotate=(-config.rotation, config.rotation),
-            rotate_method="ellipse",  # boxes of glasses are emptier in the corners than boxes
-            shear=(-4, 4),
-            fill=_GREY,
-            p=0.5 if config.rotation else 0.0,
-        ),
     ]
 
 

@@ -42,7 +42,8 @@ class AugmentationConfig(_Strict):
     quarter_turns: float = Field(0.3, ge=0, le=1)
     flip: float = Field(0.5, ge=0, le=1)
     rotation: float = Field(40.0, ge=0, le=45)
-    """Greatest rotation in degrees. Boxes grow slack with it, but turned glasses are found."""
+    """Greatest rotation in degrees, of every second picture. Without masks beside the pictures the
+    boxes grow slack with it."""
     mosaic: float = Field(0.15, ge=0, le=1)
     """Four pictures in one."""
 

@@ -171,6 +171,7 @@ class EyewearTrainer(DetectionTrainer):
             self.examples[img_path],
             zoom=self.config.augmentation.zoom,
             pasted=self.config.augmentation.pasted,
+            rotation=self.config.augmentation.rotation,
             data=self.data,
             imgsz=self.args.imgsz,
             batch_size=batch,

@@ -19,6 +19,7 @@ from detector.dataset import Example, read_bgr
 from detector.errors import DatasetError
 from detector.letterbox import fit_size, resize, square_within
 from detector.pasting import Labelled, cuttable, paste, read_cut
+from detector.rotation import Outline, Turn, outlines_of
 from detector.types import EYEGLASSES
 
 # isort: split
@@ -45,9 +46,12 @@ class EyewearDataset(YOLODataset):
         examples: Sequence[Example],
         zoom: float = 0.0,
         pasted: float = 0.0,
+        rotation: float = 0.0,
         **settings: Any,
     ) -> None:
         self.examples, self.zoom, self.pasted = list(examples), zoom, pasted
+        self.rotation = rotation
+        self.outlines: dict[int, list[Outline]] = {}
         self.cuttable = cuttable(examples) if pasted else []
         super().__init__(img_path="", **settings)
 
@@ -72,17 +76,45 @@ class EyewearDataset(YOLODataset):
         ]
 
     def get_image_and_label(self, index: int) -> dict[str, Any]:
-        """Picture and label; with the chance `zoom`, of a part of the picture around glasses, and
-        with the chance `pasted`, with another picture's glasses on it."""
+        """Picture and label; every second time turned by up to `rotation` degrees; with the chance
+        `zoom`, of a part of the picture around glasses, and with the chance `pasted`, with another
+        picture's glasses on it."""
         zoomed = self.augment and random.random() < self.zoom
-        label = self._part(index) if zoomed else super().get_image_and_label(index)
+        turn = None
+        if self.augment and self.rotation and random.random() < 0.5:
+            turn = Turn(random.uniform(-self.rotation, self.rotation))
+        if zoomed:
+            label = self._part(index, turn)
+        else:
+            label = super().get_image_and_label(index)
+            if turn is not None:
+                self._turn(label, index, turn)
         if self.augment and self.cuttable and random.random() < self.pasted:
             self._paste(label)
         return label
 
-    def _part(self, index: int) -> dict[str, Any]:
+    def _turned(self, index: int, turn: Turn, size: tuple[int, int]) -> Example:
+        example = self.examples[index]
+        if index not in self.outlines:
+            self.outlines[index] = outlines_of(example)
+        return turn.example(example, self.outlines[index], size)
+
+    def _turn(self, label: dict[str, Any], index: int, turn: Turn) -> None:
+        """Turn the picture of `label`, in place."""
+        image = label["img"]
+        example = self._turned(index, turn, (image.shape[0], image.shape[1]))
+        label["img"] = turn.picture(image)
+        label["cls"] = example.labels.astype(np.float32).reshape(-1, 1)
+        label["instances"] = Instances(
+            example.boxes, label["instances"].segments, bbox_format="xywh", normalized=True
+        )
+
+    def _part(self, index: int, turn: Turn | None) -> dict[str, Any]:
         bgr = read_bgr(Path(self.im_files[index]))
         example = self.examples[index]
+        if turn is not None:
+            example = self._turned(index, turn, (bgr.shape[0], bgr.shape[1]))
+            bgr = turn.picture(bgr)
         window = zoom_window(example, (bgr.shape[0], bgr.shape[1]))
         x0, y0, x1, y1 = window
         part, labels, boxes = bgr[y0:y1, x0:x1], *boxes_within(example, bgr.shape, window)
