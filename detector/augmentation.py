@@ -80,16 +80,17 @@ def _lighting(config: AugmentationConfig) -> list[Any]:
                 A.RandomGamma(gamma_limit=(60, 160), p=1),
                 A.RandomToneCurve(scale=0.2, p=1),
                 A.CLAHE(clip_limit=(1, 3), p=1),
-                # Renders are duller than photos, see datasets/failures.md.
-                A.AutoContrast(cutoff=0.5, p=1),
+                # Renders are duller than photos, see datasets/failures.md. The default method,
+                # "cdf", equalises each channel, which leaves blots of pure colours.
+                A.AutoContrast(cutoff=0.5, method="pil", p=1),
             ],
             p=config.lighting,
         ),
         A.OneOf(
             [
                 A.ColorJitter((0.9, 1.1), (0.9, 1.1), (0.6, 1.4), (-0.03, 0.03), p=1),
-                A.HueSaturationValue(15, 40, 15, p=1),
-                A.PlanckianJitter(p=1),
+                A.HueSaturationValue(15, 25, 15, p=1),
+                A.PlanckianJitter(temperature_limit=(4000, 11000), p=1),
             ],
             p=config.lighting,
         ),

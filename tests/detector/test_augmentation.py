@@ -70,6 +70,15 @@ def test_shrinking_averages_so_that_wires_stay_whole() -> None:
     assert shrunk
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_lighting_does_not_make_blots_of_an_even_ground(seed: int) -> None:
+    ground = np.random.default_rng(0).integers(128, 132, (100, 100, 3)).astype(np.uint8)
+    ground[40:60, 20:80], ground[45:48, 5:95] = 30, 250
+    out = augment(AugmentationConfig(**{**OFF, "lighting": 1}), ground, np.zeros((0, 4)), seed)
+    luma = out["image"][70:].astype(float).mean(axis=2)
+    assert np.abs(np.diff(luma, axis=1)).mean() < 6  # equalised, it is above 30
+
+
 def test_everything_off_changes_nothing() -> None:
     picture, boxes = square(10, 20, 30, 40)
     out = augment(AugmentationConfig(**OFF), picture, boxes, 0)
