@@ -17,6 +17,7 @@ from detector.letterbox import GREY
 from detector.lettering import Lettering
 
 _GREY = (GREY, GREY, GREY)
+_SMOOTH = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}  # by default, wires break
 
 
 def build_augmentation(config: AugmentationConfig, size: int) -> list[Any]:
@@ -107,7 +108,7 @@ def _camera(config: AugmentationConfig) -> list[Any]:
                 A.GaussianBlur(blur_limit=(3, 5), p=1),
                 A.MotionBlur(blur_limit=(3, 7), p=1),
                 A.ImageCompression(quality_range=(35, 90), p=1),
-                A.Downscale(scale_range=(0.4, 0.9), p=1),
+                A.Downscale(scale_range=(0.4, 0.9), interpolation_pair=_SMOOTH, p=1),
                 A.ToGray(p=1),
             ],
             p=config.camera,
