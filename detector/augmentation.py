@@ -90,6 +90,7 @@ def _lighting(config: AugmentationConfig) -> list[Any]:
         A.OneOf(
             [
                 A.ColorJitter((0.9, 1.1), (0.9, 1.1), (0.6, 1.4), (-0.03, 0.03), p=1),
+                # Much more, and grey ground breaks into patches of colour.
                 A.HueSaturationValue(15, 25, 15, p=1),
                 A.PlanckianJitter(temperature_limit=(4000, 11000), p=1),
             ],

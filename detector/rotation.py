@@ -1,8 +1,8 @@
 """Pictures turned a little, with boxes that fit as tightly as before.
 
 A box turned with its picture says less and less of where its glasses end: by twenty degrees the box
-around the turned box, or around the ellipse in it, is off by a quarter. The outline of the glasses,
-where masks lie beside the pictures, gives the box exactly.
+around the turned box, or around the ellipse in it, is off by a quarter. The outlines of glasses and
+lenses, where masks lie beside the pictures, give the boxes exactly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.dataset import Example, beside, read_bgr
-from detector.errors import DatasetError
 from detector.letterbox import GREY
 from detector.types import EYEGLASSES
 
@@ -49,10 +48,12 @@ class Turn:
         frame = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
         boxes, kept = [], []
         for number, outline in enumerate(outlines):
-            points = outline * np.float32([width, height]) - 0.5  # edges, not centres, of pixels
+            points = (
+                outline * np.array([width, height], np.float32) - 0.5
+            )  # edges, not centres, of pixels
             moved = (points @ matrix[:, :2].T + matrix[:, 2] + 0.5).astype(np.float32)
-            _, seen = cv2.intersectConvexConvex(cv2.convexHull(moved), frame)
-            if seen is None:
+            area, seen = cv2.intersectConvexConvex(cv2.convexHull(moved), frame)
+            if area <= 0:
                 continue
             low, high = seen.reshape(-1, 2).min(axis=0), seen.reshape(-1, 2).max(axis=0)
             if np.prod(high - low) >= _SEEN * np.prod(np.ptp(moved, axis=0)) > 0:
@@ -63,14 +64,16 @@ class Turn:
 
     def _matrix(self, width: int, height: int) -> NDArray[np.float64]:
         side = max(width, height)
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.degrees, 1.0)
+        middle = (width - 1) / 2, (height - 1) / 2
+        matrix = np.asarray(cv2.getRotationMatrix2D(middle, self.degrees, 1.0), np.float64)
         matrix[:, 2] += (side - width) / 2, (side - height) / 2
-        return np.asarray(matrix, np.float64)
+        return matrix
 
 
 def outlines_of(example: Example) -> list[Outline]:
-    """A convex outline for each box of a picture: that of the mask, for glasses that have one, or
-    the ellipse in the box, which is what lenses nearly are.
+    """A convex outline for each box of a picture: that of what its mask has there, or, without
+    masks and where a mask shows nothing, the ellipse in the box. Rows of lenses follow that of
+    their glasses.
 
     Raises:
         DatasetError: a mask cannot be read.
@@ -81,11 +84,16 @@ def outlines_of(example: Example) -> list[Outline]:
     masks = [folder / f"{example.image.stem}_{i}.png" for i in range(len(pairs))]
     if not all(path.is_file() for path in masks):
         return outlines
-    for number, path in zip(pairs, masks, strict=True):
-        hull = _hull(read_bgr(path))
-        if hull is None:
-            raise DatasetError(f"{path}: nothing is set in it; make it anew")
-        outlines[number] = hull
+    ends = np.append(pairs, len(example.boxes))[1:]
+    for number, end, path in zip(pairs, ends, masks, strict=True):
+        mask = read_bgr(path)
+        red, green = mask[..., 2], mask[..., 1]  # frame and lens, or the whole pair in both
+        whole = red if np.array_equal(red, green) else cv2.add(red, green)
+        hull = _hull(whole > 127)
+        outlines[number] = outlines[number] if hull is None else hull
+        corners = example.corners((mask.shape[0], mask.shape[1]))
+        for lens in range(number + 1, end):
+            outlines[lens] = _lens(mask, corners[lens], outlines[lens])
     return outlines
 
 
@@ -95,13 +103,31 @@ def _ellipse(box: NDArray[np.float32]) -> Outline:
     return around.astype(np.float32)
 
 
-def _hull(mask: Bytes) -> Outline | None:
-    """The hull of what is glasses in a mask, BGR: red is frame, green lens."""
-    points = cv2.findNonZero((cv2.add(mask[..., 1], mask[..., 2]) > 127).astype(np.uint8))
-    if points is None:
+def _lens(mask: Bytes, box: NDArray[np.float32], otherwise: Outline) -> Outline:
+    """The hull of the lens in a box, of a mask in BGR: green is both lenses, blue the second, where
+    they are told apart."""
+    x0, y0 = np.floor(box[:2] + 0.5).astype(int)
+    x1, y1 = np.floor(box[2:] + 0.5).astype(int)
+    best, most = otherwise, 0.0
+    for lens in (cv2.subtract(mask[..., 1], mask[..., 0]), mask[..., 0], mask[..., 1]):
+        on = np.zeros(lens.shape, np.bool_)
+        on[y0:y1, x0:x1] = lens[y0:y1, x0:x1] > 127
+        hull = _hull(on)
+        if hull is None:
+            continue
+        filled = float(np.prod(np.ptp(hull, axis=0))) * on.size
+        if filled > most + 1:  # in doubt, that of one lens
+            best, most = hull, filled
+    return best
+
+
+def _hull(on: NDArray[np.bool_]) -> Outline | None:
+    """The hull of what is set in a mask (H, W)."""
+    if not on.any():
         return None
+    points = cv2.findNonZero(on.view(np.uint8))
     hull = cv2.convexHull(points).reshape(-1, 2)
     corners = np.concatenate([hull + [x, y] for x in (0, 1) for y in (0, 1)]).astype(np.float32)
-    height, width = mask.shape[:2]
-    outline = cv2.convexHull(corners).reshape(-1, 2) / np.float32([width, height])
+    height, width = on.shape
+    outline = cv2.convexHull(corners).reshape(-1, 2) / np.array([width, height], np.float32)
     return np.asarray(outline, np.float32)

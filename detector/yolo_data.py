@@ -54,6 +54,8 @@ class EyewearDataset(YOLODataset):
         self.outlines: dict[int, list[Outline]] = {}
         self.cuttable = cuttable(examples) if pasted else []
         super().__init__(img_path="", **settings)
+        if not self.buffer:  # a mosaic draws from it, and what was zoomed into is not in it
+            self.buffer = [0]
 
     def get_img_files(self, img_path: str | list[str]) -> list[str]:
         """Paths of the pictures; ultralytics calls this once."""
@@ -104,6 +106,7 @@ class EyewearDataset(YOLODataset):
         image = label["img"]
         example = self._turned(index, turn, (image.shape[0], image.shape[1]))
         label["img"] = turn.picture(image)
+        label["resized_shape"] = label["img"].shape[:2]  # mosaics go by it
         label["cls"] = example.labels.astype(np.float32).reshape(-1, 1)
         label["instances"] = Instances(
             example.boxes, label["instances"].segments, bbox_format="xywh", normalized=True

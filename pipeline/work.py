@@ -104,9 +104,11 @@ class Work:
     def _singly(self, sources: Sequence[Source]) -> Iterator[Step]:
         for source, loading in self._reader.ahead(sources):
             record = _guarded(source.key, partial(self._one, source, loading))
+            read = loading.exception() is None
             del loading  # it holds the photo, and the next one is about to be read
             step = self._done_before(source) if record is None else self._noted(record)
-            self._folder.waiting.drop([source.key])
+            if read:  # else what waits may be of another picture
+                self._folder.waiting.drop([source.key])
             yield step
 
     def _one(self, source: Source, loading: Future[Loaded]) -> Record | None:

@@ -78,6 +78,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     from pipeline.evaluation.boxes import box_figures
     from pipeline.evaluation.statistics import rank_correlation
     from pipeline.evaluation.truth import box_around
+    from pipeline.segmenter.prompting import Truth
     from pipeline.segmenter.samples import read_scene
     from pipeline.types import Photo, Prompt
 
@@ -94,7 +95,7 @@ def evaluate_masks(flow: Flow, scenes: Sequence[Scene]) -> dict[str, Any]:
     for scene in scenes:
         rgb, masks = read_scene(scene)
         photo = Photo(scene.image.stem, rgb)
-        truths = [mask.sum(axis=2, dtype=np.int32) > 127 for mask in masks]
+        truths = [Truth(mask[..., 0], mask[..., 1]).glasses > 127 for mask in masks]
         truths = [truth for truth in truths if truth.sum() >= LEAST_PIXELS]
         if truths:
             prompts = [Prompt(box=box_around(truth)[0]) for truth in truths]

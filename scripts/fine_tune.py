@@ -75,6 +75,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     for name in ("truth", "work"):  # the steps run in the project's folder
         setattr(options, name, getattr(options, name).resolve())
+    options.others = [path.resolve() for path in options.others]
     return options
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
-from scipy import ndimage
+from numpy.typing import NDArray
 
 from pipeline.canvas import group_of
 from pipeline.errors import EvaluationError
@@ -29,7 +29,6 @@ from pipeline.types import Bools, Bytes, Floats
 TRAIN, TEST = "train", "test"
 _EYEGLASSES, _LENS = 0, 1
 _SMALLEST_LENS = 0.0001  # of the picture; less is a splinter and no lens
-_CROWD = 0.02  # of what is labelled: more of it in no pair is another pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def write_training_folder(
     for number, truth in enumerate(truths, 1):
         part = parts[truth.name]
         labels = truth.read()
-        if _has_crowd(labels):
+        if labels.crowd:
             report(f"{truth.name} is left out: not all of its glasses are labelled pair by pair")
             continue
         silent = labels.lens is None and not labels.glasses.any()
@@ -110,16 +109,6 @@ def write_training_folder(
     return {part: len(known) for part, known in lenses.items()}
 
 
-def _has_crowd(labels: TruthMasks) -> bool:
-    if not labels.pairs:
-        return False
-    known = np.logical_or.reduce(labels.pairs)
-    if labels.lens is not None:
-        known |= labels.lens
-    rest = np.count_nonzero(labels.glasses & ~known)
-    return bool(rest > _CROWD * np.count_nonzero(labels.glasses))
-
-
 def _drop_lenses(folder: Path) -> None:
     for path in folder.glob("*.txt"):
         lines = path.read_text(encoding="ascii").splitlines(keepends=True)
@@ -132,10 +121,13 @@ def _stems(names: Sequence[str]) -> dict[str, str]:
     another one's mask."""
     plain = {name.replace("/", "_") for name in names}
     stems: dict[str, str] = {}
+    used: set[str] = set()
     for name in names:
         stem = name.replace("/", "_")
-        if stem in stems.values() or re.sub(r"_\d+$", "", stem) in plain - {stem}:
+        photo = re.sub(r"_\d+$", "", stem)
+        if stem in used or (photo != stem and photo in plain):
             stem += "~" + hashlib.sha256(name.encode()).hexdigest()[:6]
+        used.add(stem)
         stems[name] = stem
     return stems
 
@@ -146,8 +138,9 @@ def _write_photo(truth: Truth, labels: TruthMasks, root: Path, stem: str, side: 
     rgb = read_photo(truth.photo).rgb
     scale = min(1.0, side / max(rgb.shape[:2])) if side else 1.0
     rows: list[str] = []
+    lenses = _own_lenses(labels)
     for index in range(len(labels.boxes)):
-        mask = _shrunk(_instance(labels, index), scale)
+        mask = _shrunk(_instance(labels, index, lenses[index]), scale)
         own = list(_rows(mask))
         if own:
             write_image(root / "masks" / f"{stem}_{index}.png", mask)
@@ -156,10 +149,10 @@ def _write_photo(truth: Truth, labels: TruthMasks, root: Path, stem: str, side: 
     write_image(root / "images" / f"{stem}.jpg", _shrunk(rgb, scale))
 
 
-def _instance(labels: TruthMasks, index: int) -> Bytes:
-    """Coverage of one pair: uint8 (H, W), or (H, W, 3), red frame and green lens."""
+def _instance(labels: TruthMasks, index: int, own: Bools | None) -> Bytes:
+    """Coverage of one pair with its `own` lenses: uint8 (H, W), or (H, W, 3), red frame and green
+    lens."""
     whole = labels.pairs[index] if labels.pairs else labels.glasses
-    own = _own_lenses(labels, index)
     if own is not None:
         whole = whole | own
     alone = len(labels.boxes) == 1 and labels.alpha is not None
@@ -171,28 +164,33 @@ def _instance(labels: TruthMasks, index: int) -> Bytes:
     return np.dstack([np.where(own, 0, coverage), np.where(own, coverage, 0), nothing])
 
 
-def _own_lenses(labels: TruthMasks, index: int) -> Bools | None:
-    """The lenses of one pair: those in its box that no other pair covers or encloses more
-    closely."""
+def _own_lenses(labels: TruthMasks) -> list[Bools | None]:
+    """The lenses of each pair: those in its box that no other pair covers, nor encloses more
+    closely, for frames are labelled without their lenses."""
     if labels.lens is None:
-        return None
-    x0, y0, x1, y1 = labels.boxes[index].round().astype(int)
-    own = np.zeros_like(labels.lens)
-    own[y0:y1, x0:x1] = labels.lens[y0:y1, x0:x1]
-    if len(labels.pairs) < 2:
-        return own
-    mine = _filled(labels.pairs[index])
-    for other, pair in enumerate(labels.pairs):
-        if other == index:
-            continue
-        theirs = _filled(pair)  # frames are labelled without their lenses
-        closer = np.count_nonzero(theirs) < np.count_nonzero(mine)
-        own &= ~(pair | (theirs if closer else theirs & ~mine))
-    return own
+        return [None] * len(labels.boxes)
+    several = len(labels.pairs) > 1
+    holes = [_holes(pair) for pair in labels.pairs] if several else []
+    found: list[Bools | None] = []
+    for index, box in enumerate(labels.boxes.round().astype(int)):
+        own = np.zeros_like(labels.lens)
+        x0, y0, x1, y1 = box
+        own[y0:y1, x0:x1] = labels.lens[y0:y1, x0:x1]
+        for other, pair in enumerate(labels.pairs):
+            if several and other != index:
+                own &= ~(pair | (holes[other] < holes[index]))
+        found.append(own)
+    return found
 
 
-def _filled(pair: Bools) -> Bools:
-    return np.asarray(ndimage.binary_fill_holes(pair))
+def _holes(pair: Bools) -> NDArray[np.int32]:
+    """For each pixel the size of the hole of the pair that it lies in; the largest number where it
+    lies in none."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~pair).view(np.uint8), connectivity=4)
+    sizes = stats[:, cv2.CC_STAT_AREA].astype(np.int32)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    sizes[np.append(border, 0)] = np.iinfo(np.int32).max
+    return np.asarray(sizes[labels])
 
 
 def _shrunk(array: Bytes, scale: float) -> Bytes:

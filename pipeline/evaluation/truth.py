@@ -23,6 +23,7 @@ class TruthMasks:
         alpha: float32 (H, W) in [0, 1], where the truth is a matte; else None.
         pairs: bool (H, W) for each box: what was labelled as that pair, without its lenses where
             frames were labelled; empty where pairs are not told apart.
+        crowd: whether `glasses` holds areas of several pairs that are not told apart.
     """
 
     glasses: Bools
@@ -30,6 +31,7 @@ class TruthMasks:
     lens: Bools | None = None
     alpha: Floats | None = None
     pairs: tuple[Bools, ...] = ()
+    crowd: bool = False
 
     def __post_init__(self) -> None:
         for name, array in (("lens", self.lens), ("alpha", self.alpha)):

@@ -15,7 +15,7 @@ import re
 import struct
 from collections.abc import Callable
 from typing import Any
-from xml.dom import minidom
+from xml.dom import XMLNS_NAMESPACE, minidom
 from xml.parsers.expat import ExpatError
 
 from PIL import ExifTags, Image
@@ -160,6 +160,8 @@ def _clean(element: Any) -> None:
 
 
 def _is_stale(node: Any) -> bool:
+    if node.namespaceURI == XMLNS_NAMESPACE:  # a declaration, whatever its prefix
+        return False
     stale = _NOT_XMP.get(node.namespaceURI)
     name = node.localName or ""
     return bool(_PLACES.search(name)) or (stale is not None and stale(name))

@@ -14,7 +14,11 @@ from pipeline.images.encode import encode
 from pipeline.types import Metadata, Picture
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{16}\.tmp")
-_TAKES_NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_TAKES_NO_MORE = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EROFS: "make it writable",
+}
 
 
 def write_image(
@@ -78,7 +82,7 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     """Return what to raise for `error` met in writing to `path`."""
     reason = f"{path} cannot be written: {error.strerror or error}"
     if error.errno in _TAKES_NO_MORE:
-        return DiskFull(f"{reason}; make room and run again to go on")
+        return DiskFull(f"{reason}; {_TAKES_NO_MORE[error.errno]} and run again to go on")
     return OutputError(reason)
 
 

@@ -120,9 +120,11 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
     chance = random.Random(config.seed * 1_000_003 + run.step).random()
     twice = chance < config.second_pass
     shares = LossShares(config.focal, config.dice, config.quality, config.gamma)
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
-        if isinstance(model, CompactSam) and chance >= 1 - config.guided:
+    if isinstance(model, CompactSam) and chance >= 1 - config.guided:
+        # A context of its own: autocast may keep the weights that it has cast, without gradients.
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
             batch = guided(model, batch)
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
         loss, iou = batch_loss(model, batch, shares, twice)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

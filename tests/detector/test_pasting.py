@@ -153,7 +153,7 @@ def test_training_sees_pasted_pairs(masked: Path) -> None:
     from detector.yolo_data import EyewearDataset
 
     examples = cuttable(read_dataset(masked).examples)
-    settings = trainer_settings(TrainingConfig(), masked, "yolo11n.yaml")
+    settings = trainer_settings(TrainingConfig(imgsz=96), masked, "yolo11n.yaml")
     dataset = EyewearDataset(
         examples,
         pasted=1.0,

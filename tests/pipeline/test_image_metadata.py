@@ -25,7 +25,7 @@ XMP = b"""<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <rdf:Description rdf:about='' xmlns:dc='http://purl.org/dc/elements/1.1/'
  xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:exif='http://ns.adobe.com/exif/1.0/'
  xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmlns:crs='http://ns.adobe.com/camera-raw-settings/1.0/'
- xmlns:drone='http://www.dji.com/drone-dji/1.0/' xmlns:geo='http://www.w3.org/2003/01/geo/wgs84_pos#'
+ xmlns:drone='http://www.dji.com/drone-dji/1.0/' xmlns:gps='urn:x:gps' gps:Device='Handheld' xmlns:geo='http://www.w3.org/2003/01/geo/wgs84_pos#'
  tiff:Orientation='6' tiff:Make='Maker' exif:GPSLatitude='52,31.2N' exif:ISOSpeedRatings='100'
  drone:GpsLongitude='+13.42' crs:Exposure2012='+1'>
 <dc:creator><rdf:Seq><rdf:li>\xc3\x84nnchen</rdf:li></rdf:Seq></dc:creator>
@@ -107,7 +107,7 @@ def test_what_is_true_of_the_cut_out_is_kept_in_every_format(
 
 def test_xmp_loses_orientation_place_thumbnail_and_raw_settings(tmp_path: Path) -> None:
     text = told_by(source(tmp_path, xmp=XMP)).xmp.decode()
-    for kept in ("Ännchen", 'tiff:Make="Maker"', "ISOSpeedRatings", "Half-rim"):
+    for kept in ("Ännchen", 'tiff:Make="Maker"', "ISOSpeedRatings", "Half-rim", "Handheld"):
         assert kept in text
     for gone in ("Orientation", "GPS", "13.42", "52.52", "Thumbnails", "AAAA", "Exposure2012"):
         assert gone not in text

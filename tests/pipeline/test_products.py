@@ -325,8 +325,12 @@ def test_what_waits_is_not_replaced_by_another_inputs_photo(studio: Studio, tmp_
     second.mkdir()
     shutil.copy(studio.source / "Q_img_1.png", second / "P_img_1.png")
     assert "another picture" in (studio.do(source=second).failed[0].error or "")
-    assert studio.files()["masks/P_img_1.png"] == before["masks/P_img_1.png"]
+    (second / "P_img_1.png").write_bytes(b"")
+    assert studio.do(source=second).counts["failed"] == 1
+    names = ["masks/P_img_1.png", *(name for name in before if name.startswith(".waiting/"))]
+    assert [studio.files()[name] for name in names] == [before[name] for name in names]
     assert studio.do().counts["done"] == 5
+    assert sorted(studio.shades.seen) == sorted([*SIZES, "Q_img_1.png", "alone.png"])
 
 
 @pytest.mark.parametrize("gone", [(), ("P_img_2.png", "P_img_3.png")])

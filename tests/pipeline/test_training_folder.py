@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -126,7 +127,7 @@ def labelled(root: Path, name: str, *, lens: bool, crowd: bool = False) -> Truth
     if crowd:
         glasses[5:30, 50:85] = True
     told = inside if lens else None
-    labels = TruthMasks(glasses, box_around(frame), told, None, (frame | inside,))
+    labels = TruthMasks(glasses, box_around(frame), told, None, (frame | inside,), crowd)
     photo(root / f"{name}.jpg", (40, 90))
     return Truth(name, lambda: labels, root / f"{name}.jpg")
 
@@ -161,6 +162,32 @@ def test_a_photo_with_glasses_that_are_in_no_pair_is_left_out(tmp_path: Path) ->
     assert any("b is left out" in line for line in told)
     with pytest.raises(EvaluationError, match="pair by pair"):
         write_training_folder([crowd], tmp_path / "none", ALL, told.append)
+
+
+def test_a_crowd_alone_is_left_out_too(tmp_path: Path) -> None:
+    root = LAYOUTS["coco rle"].build(tmp_path / "set", [("a", True), ("b", True)])
+    content = json.loads(root.read_text())
+    second = content["images"][1]["id"]
+    for note in content["annotations"]:
+        note["iscrowd"] = int(note["image_id"] == second)
+    root.write_text(json.dumps(content))
+    assert write_training_folder(find_truth(root), tmp_path / "out", ALL, print) == {"train": 1}
+
+
+def test_a_lens_goes_to_the_rim_around_it_and_not_to_the_temple_around_that(tmp_path: Path) -> None:
+    """The smaller pair's temples, as an outline, go round the larger pair's rim."""
+    loop, rim, lens = np.zeros((3, 100, 200), bool)
+    loop[10:90, 10:110], loop[12:88, 12:108] = True, False
+    rim[30:70, 40:190], rim[34:66, 44:80], rim[34:66, 100:186] = True, False, False
+    loop &= ~rim
+    lens[34:66, 44:80] = True
+    boxes = np.concatenate([box_around(loop), box_around(rim)])
+    labels = TruthMasks(loop | rim | lens, boxes, lens, None, (loop, rim))
+    photo(tmp_path / "a.jpg", (100, 200))
+    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
+    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
+    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    assert [int((mask[..., 1] > 127).sum()) for mask in masks] == [0, 32 * 36]
 
 
 def test_a_photo_named_like_anothers_mask_keeps_its_own(tmp_path: Path) -> None:

@@ -65,13 +65,14 @@ def together(
     glasses, lens = np.zeros((2, *size), np.bool_)
     boxes = [np.zeros((0, 4), np.float32)]
     pairs: list[Bools] = []
-    framed = False
+    framed = crowd = False
     for instance in instances:
         if instance.kind == "lens":
             lens |= instance.mask
             continue
         glasses |= instance.mask
         framed |= instance.kind == "frame"
+        crowd |= instance.crowd
         if not instance.crowd and instance.mask.any():
             boxes.append(box_around(instance.mask))
             pairs.append(instance.mask)
@@ -83,6 +84,7 @@ def together(
         found if len(found) else box_around(glasses),
         lens & glasses if lens_labelled else None,
         pairs=tuple(pairs),
+        crowd=crowd,
     )
 
 
