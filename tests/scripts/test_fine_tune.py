@@ -103,4 +103,5 @@ def test_scenes_beside_the_photos_do_not_drown_them(commands: Commands, tmp_path
     assert MODULE.main(told) == 0
     for command in commands.asked[2:4]:
         data = command[command.index("--data") + 1 :][:4]
-        assert data == [str(tmp_path / "work/labels/train")] * 3 + ["scenes"]
+        # Steps run in the project's folder, so what was named from here is whole.
+        assert data == [str(tmp_path / "work/labels/train")] * 3 + [str(Path("scenes").resolve())]
