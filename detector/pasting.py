@@ -58,9 +58,9 @@ class Cut:
         return int(max(self.image.shape[:2]))
 
 
-def mask_of(example: Example) -> Path:
-    """Where the mask of a picture's first pair lies: red is its frame, green its lenses."""
-    return beside(example.image, "masks").with_name(f"{example.image.stem}_0.png")
+def mask_of(example: Example, number: int = 0) -> Path:
+    """Where the mask of a picture's pair lies: red is its frame, green its lenses."""
+    return beside(example.image, "masks").with_name(f"{example.image.stem}_{number}.png")
 
 
 def cuttable(examples: Iterable[Example]) -> list[Example]:

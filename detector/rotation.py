@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.dataset import Example, beside, read_bgr
+from detector.dataset import Example, read_bgr
 from detector.letterbox import GREY
+from detector.pasting import mask_of
+from detector.turns import turned
 from detector.types import EYEGLASSES
 
 Bytes = NDArray[Any]  # uint8; OpenCV's stubs promise less
@@ -36,7 +38,7 @@ class Turn:
     def picture(self, image: Bytes) -> Bytes:
         """The turned picture, uint8 (S, S, 3), on grey; `image` is (H, W, 3)."""
         side = max(image.shape[:2])
-        matrix = self._matrix(image.shape[1], image.shape[0])
+        matrix = self._matrix((image.shape[0], image.shape[1]))
         return cv2.warpAffine(image, matrix, (side, side), borderValue=(GREY, GREY, GREY))
 
     def example(self, example: Example, outlines: list[Outline], size: tuple[int, int]) -> Example:
@@ -44,13 +46,12 @@ class Turn:
         `outlines`, one for each of the example's. Those of which little is left are dropped."""
         height, width = size
         side = max(size)
-        matrix = self._matrix(width, height)
+        matrix = self._matrix(size)
         frame = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
         boxes, kept = [], []
         for number, outline in enumerate(outlines):
-            points = (
-                outline * np.array([width, height], np.float32) - 0.5
-            )  # edges, not centres, of pixels
+            # Edges, not centres, of pixels.
+            points = outline * np.array([width, height], np.float32) - 0.5
             moved = (points @ matrix[:, :2].T + matrix[:, 2] + 0.5).astype(np.float32)
             area, seen = cv2.intersectConvexConvex(cv2.convexHull(moved), frame)
             if area <= 0:
@@ -62,10 +63,9 @@ class Turn:
         found = np.array(boxes, np.float32).reshape(-1, 4) / np.float32(side)
         return replace(example, boxes=found, labels=example.labels[kept])
 
-    def _matrix(self, width: int, height: int) -> NDArray[np.float64]:
-        side = max(width, height)
-        middle = (width - 1) / 2, (height - 1) / 2
-        matrix = np.asarray(cv2.getRotationMatrix2D(middle, self.degrees, 1.0), np.float64)
+    def _matrix(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        matrix, (height, width) = turned(self.degrees, size)
+        side = max(size)
         matrix[:, 2] += (side - width) / 2, (side - height) / 2
         return matrix
 
@@ -80,8 +80,7 @@ def outlines_of(example: Example) -> list[Outline]:
     """
     outlines = [_ellipse(box) for box in example.boxes]
     pairs = np.flatnonzero(example.labels == EYEGLASSES)
-    folder = beside(example.image, "masks").parent
-    masks = [folder / f"{example.image.stem}_{i}.png" for i in range(len(pairs))]
+    masks = [mask_of(example, i) for i in range(len(pairs))]
     if not all(path.is_file() for path in masks):
         return outlines
     ends = np.append(pairs, len(example.boxes))[1:]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_pictures import training_set
 
-from detector.config import TrainingConfig
 from detector.dataset import read_dataset
 from detector.errors import DatasetError
 from detector.pasting import Cut, Labelled, cuttable, lay, paste, read_cut, turned
@@ -146,23 +146,8 @@ def test_a_mask_of_another_picture_is_named(masked: Path) -> None:
 
 
 def test_training_sees_pasted_pairs(masked: Path) -> None:
-    pytest.importorskip("albumentations", reason="albumentations comes with the 'train' extra")
-    from ultralytics.cfg import get_cfg
-
-    from detector.trainer import trainer_settings
-    from detector.yolo_data import EyewearDataset
-
     examples = cuttable(read_dataset(masked).examples)
-    settings = trainer_settings(TrainingConfig(imgsz=96), masked, "yolo11n.yaml")
-    dataset = EyewearDataset(
-        examples,
-        pasted=1.0,
-        data={"names": {0: "eyeglasses", 1: "lens"}, "nc": 2, "channels": 3},
-        imgsz=96,
-        augment=True,
-        hyp=get_cfg(overrides=settings),
-        cache="ram",
-    )
+    dataset = training_set(examples, masked, 96, pasted=1.0)
     random.seed(0)
     for _round in range(3):  # the pictures in memory stay as they are
         labels = [dataset.get_image_and_label(i) for i in range(len(examples))]

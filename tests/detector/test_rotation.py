@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from training_pictures import training_set
 
-from detector.config import TrainingConfig
 from detector.dataset import Example, read_dataset
 from detector.rotation import Turn, outlines_of
 from detector.types import overlap
@@ -110,29 +109,8 @@ def test_pictures_without_glasses_turn_too(tmp_path: Path) -> None:
     assert len(Turn(20).example(none, [], (240, 320)).labels) == 0
 
 
-def training_set(root: Path, *, zoom: float = 0.0, copies: int = 1) -> Any:
-    """What the trainer draws its turned pictures from."""
-    pytest.importorskip("albumentations", reason="albumentations comes with the 'train' extra")
-    from ultralytics.cfg import get_cfg
-
-    from detector.trainer import trainer_settings
-    from detector.yolo_data import EyewearDataset
-
-    settings = trainer_settings(TrainingConfig(imgsz=320), root, "yolo11n.yaml")
-    return EyewearDataset(
-        [corner_piece(root)] * copies,
-        zoom=zoom,
-        rotation=40.0,
-        data={"names": {0: "eyeglasses", 1: "lens"}, "nc": 2, "channels": 3},
-        imgsz=320,
-        augment=True,
-        hyp=get_cfg(overrides=settings),
-        cache="ram",
-    )
-
-
 def test_mosaics_of_turned_pictures_keep_boxes_that_fit(tmp_path: Path) -> None:
-    dataset = training_set(tmp_path, copies=4)
+    dataset = training_set([corner_piece(tmp_path)] * 4, tmp_path, 320, rotation=40.0)
     from ultralytics.data.augment import Mosaic
 
     random.seed(2)
@@ -175,7 +153,7 @@ def test_faint_edges_of_frame_and_lens_count_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("zoom", [0.0, 1.0])
 def test_training_turns_every_second_picture(tmp_path: Path, zoom: float) -> None:
-    dataset = training_set(tmp_path, zoom=zoom)
+    dataset = training_set([corner_piece(tmp_path)], tmp_path, 320, rotation=40.0, zoom=zoom)
     random.seed(1)
     turned = 0
     for _ in range(30):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -86,18 +87,24 @@ def test_large_photos_and_their_masks_shrink_together(tmp_path: Path) -> None:
     assert abs((mask[..., 0] / 255).sum() * 4 / GLASSES.sum() - 1) < 0.02
 
 
+def written(root: Path, pairs: tuple[np.ndarray, np.ndarray], lens: np.ndarray) -> list[Any]:
+    """The masks of two pairs in a photo, as training reads them: frame and lens of each."""
+    boxes = np.concatenate([box_around(pair) for pair in pairs])
+    labels = TruthMasks(pairs[0] | pairs[1] | lens, boxes, lens, None, pairs)
+    photo(root / "a.jpg", lens.shape)
+    truth = Truth("a", lambda: labels, root / "a.jpg")
+    write_training_folder([truth], root / "out", ALL, lambda _: None)
+    _, masks = read_scene(list_scenes(root / "out" / "train")[0])
+    return masks
+
+
 def test_a_labelled_frame_takes_its_lenses_and_no_others(tmp_path: Path) -> None:
     frames, lenses = np.zeros((2, 40, 90), bool)
     one, other = frames.copy(), frames.copy()
     one[5:30, 5:40], other[5:30, 45:85] = True, True
     lenses[10:20, 10:30], lenses[10:20, 50:70] = True, True
     one, other = one & ~lenses, other & ~lenses
-    boxes = np.concatenate([box_around(one), box_around(other)])
-    labels = TruthMasks(one | other | lenses, boxes, lenses, None, (one, other))
-    photo(tmp_path / "a.jpg", (40, 90))
-    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
-    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
-    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    masks = written(tmp_path, (one, other), lenses)
     for mask, frame in zip(masks, (one, other), strict=True):
         columns = frame.any(axis=0)
         assert ((mask[..., 0] > 127) == frame).all()
@@ -109,12 +116,7 @@ def test_a_pair_in_the_gap_of_another_keeps_its_lenses_to_itself(tmp_path: Path)
     large[5:55, 5:115], large[9:51, 9:111] = True, False
     small[20:40, 60:100], small[24:36, 64:96] = True, False
     lenses[12:48, 12:40], lenses[24:36, 64:96] = True, True
-    boxes = np.concatenate([box_around(large), box_around(small)])
-    labels = TruthMasks(large | small | lenses, boxes, lenses, None, (large, small))
-    photo(tmp_path / "a.jpg", (60, 120))
-    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
-    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
-    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    masks = written(tmp_path, (large, small), lenses)
     areas = [int((mask[..., 1] > 127).sum()) for mask in masks]
     assert areas == [36 * 28, 12 * 32]
 
@@ -181,12 +183,7 @@ def test_a_lens_goes_to_the_rim_around_it_and_not_to_the_temple_around_that(tmp_
     rim[30:70, 40:190], rim[34:66, 44:80], rim[34:66, 100:186] = True, False, False
     loop &= ~rim
     lens[34:66, 44:80] = True
-    boxes = np.concatenate([box_around(loop), box_around(rim)])
-    labels = TruthMasks(loop | rim | lens, boxes, lens, None, (loop, rim))
-    photo(tmp_path / "a.jpg", (100, 200))
-    truth = Truth("a", lambda: labels, tmp_path / "a.jpg")
-    write_training_folder([truth], tmp_path / "out", ALL, lambda _: None)
-    _, masks = read_scene(list_scenes(tmp_path / "out" / "train")[0])
+    masks = written(tmp_path, (loop, rim), lens)
     assert [int((mask[..., 1] > 127).sum()) for mask in masks] == [0, 32 * 36]
 
 
