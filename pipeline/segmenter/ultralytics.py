@@ -9,8 +9,9 @@ are read as tensors only, and nothing is ever downloaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from ultralytics.models.sam import build as sam_builders
 from ultralytics.models.sam.predict import Predictor, SAM2Predictor, SAM3Predictor
 
-from pipeline.errors import WeightsError
+from pipeline.errors import ConfigError, WeightsError
 from pipeline.segmenter.devices import choose_device
 from pipeline.segmenter.sam import read_state, sam_prior
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
@@ -81,26 +82,41 @@ def load_sam3(path: Path) -> torch.nn.Module:
 
     Raises:
         WeightsError: missing, unreadable, or another model.
+        ConfigError: timm, of which ultralytics takes parts, is not installed.
     """
     from ultralytics.models.sam import build_sam3
 
     state = read_state(path)
     if not any(k.startswith("tracker.") for k in state):
         raise WeightsError(f"{path} is not a SAM 3 checkpoint")
-    with _given(build_sam3, state):
-        model: torch.nn.Module = build_sam3.build_interactive_sam3(str(path))
-    return model
+    if find_spec("timm") is None:
+        raise ConfigError("segmenter.kind sam3 needs timm: pip install timm")
+    try:
+        with _given(build_sam3, state) as missing:
+            model: torch.nn.Module = build_sam3.build_interactive_sam3(str(path))
+    except RuntimeError as error:
+        raise _unfit(path, error) from error
+    return _complete(model, missing, path)
 
 
 @contextmanager
-def _given(module: Any, state: dict[str, Any]) -> Any:
-    """Let ultralytics' loader, which renames keys, work on tensors that were read safely."""
-    original = module.torch_load
+def _given(module: Any, state: dict[str, Any]) -> Iterator[list[str]]:
+    """Let ultralytics' loader, which renames keys and takes what it gets, work on tensors that
+    were read safely; yields the names of the weights that it does not find among them."""
+    read, fill = module.torch_load, module._load_checkpoint
+    missing: list[str] = []
+
+    def filling(model: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        hook = model.register_load_state_dict_post_hook
+        hook(lambda _, keys: missing.extend(keys.missing_keys))  # type: ignore[no-untyped-call]
+        return fill(model, *args, **kwargs)
+
     module.torch_load = lambda *_args, **_kwargs: state
+    module._load_checkpoint = filling
     try:
-        yield
+        yield missing
     finally:
-        module.torch_load = original
+        module.torch_load, module._load_checkpoint = read, fill
 
 
 def _filled(model: torch.nn.Module, state: dict[str, Any], path: Path) -> torch.nn.Module:
@@ -111,11 +127,19 @@ def _filled(model: torch.nn.Module, state: dict[str, Any], path: Path) -> torch.
             strict=False,
         )
     except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit: {str(error).splitlines()[0]}") from error
+        raise _unfit(path, error) from error
+    return _complete(model, missing, path)
+
+
+def _complete(model: torch.nn.Module, missing: Iterable[str], path: Path) -> torch.nn.Module:
     lacking = [name for name in missing if name.startswith(_PARTS)]
     if lacking:
         raise WeightsError(f"{path} lacks weights such as {lacking[0]}")
     return model.eval()
+
+
+def _unfit(path: Path, error: RuntimeError) -> WeightsError:
+    return WeightsError(f"{path} does not fit: {str(error).splitlines()[0]}")
 
 
 class UltralyticsModel:

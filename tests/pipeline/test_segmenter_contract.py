@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +94,46 @@ def sam2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Segmenter:
     return build_segmenter(Settings("sam2", str(folder / "sam2.1_t.pt")))
 
 
+def sam3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Segmenter:
+    """At a third of its size, for on a processor its neck alone takes seconds."""
+    from pipeline.segmenter import ultralytics as adapter
+
+    torch.manual_seed(1)
+    load, predictor, side = adapter._KINDS["sam3"]
+    monkeypatch.setitem(adapter._KINDS, "sam3", (load, predictor, side // 3))
+    shrink_sam3(monkeypatch)
+    torch.save(sam3_state(), folder / "sam3.pt")
+    return build_segmenter(Settings("sam3", str(folder / "sam3.pt")))
+
+
+def shrink_sam3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SAM 3 be built with a small trunk."""
+    pytest.importorskip("timm", reason="ultralytics builds SAM 3 with it")
+    from ultralytics.models.sam import build_sam3
+    from ultralytics.models.sam.sam3.vitdet import ViT
+
+    small = {"embed_dim": 32, "depth": 2, "num_heads": 2, "global_att_blocks": (1,)}
+    monkeypatch.setattr(build_sam3, "ViT", lambda **told: ViT(**{**told, **small}))
+
+
+@cache
+def sam3_state() -> dict[str, torch.Tensor]:
+    """Random weights of the shrunk SAM 3 by their published names."""
+    from ultralytics.models.sam import build_sam3
+
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_sam3(patch)
+        patch.setattr(build_sam3, "_load_checkpoint", lambda model, *_, **__: model)
+        model = build_sam3.build_interactive_sam3("none")
+    ours, theirs = "image_encoder.vision_backbone.", "backbone.vision_backbone."
+    return {
+        f"detector.{name.replace(ours, theirs)}" if name.startswith(ours) else f"tracker.{name}": x
+        for name, x in model.state_dict().items()
+    }
+
+
 ADAPTERS: list[Callable[[Path, pytest.MonkeyPatch], Segmenter]] = [
-    dark, compact, vit_b, mobile_sam, sam2,
+    dark, compact, vit_b, mobile_sam, sam2, sam3,
 ]  # fmt: skip
 
 
@@ -255,6 +293,36 @@ def test_weights_of_another_model_are_named(kind: str, tmp_path: Path) -> None:
     torch.save({"layer.weight": torch.zeros(3)}, path)
     with pytest.raises(WeightsError, match=r"other\.pt"):
         build_segmenter(Settings(kind, str(path)))
+
+
+@pytest.mark.parametrize("part", ["sam_mask_decoder.", "sam_prompt_encoder.", "vision_backbone."])
+def test_a_sam3_checkpoint_without_a_part_is_refused(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink_sam3(monkeypatch)
+    kept = {k: v for k, v in sam3_state().items() if part not in k}
+    torch.save(kept, tmp_path / "part.pt")
+    with pytest.raises(WeightsError, match=rf"part\.pt lacks weights such as .*{part}"):
+        build_segmenter(Settings("sam3", str(tmp_path / "part.pt")))
+
+
+def test_a_sam3_checkpoint_of_another_width_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink_sam3(monkeypatch)
+    state = dict(sam3_state())
+    name = next(k for k in state if k.endswith("patch_embed.proj.weight"))
+    state[name] = state[name][:16]
+    torch.save(state, tmp_path / "thin.pt")
+    with pytest.raises(WeightsError, match=r"thin\.pt does not fit"):
+        build_segmenter(Settings("sam3", str(tmp_path / "thin.pt")))
+
+
+def test_sam3_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"tracker.a": torch.zeros(1)}, tmp_path / "sam3.pt")
+    monkeypatch.setattr("pipeline.segmenter.ultralytics.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="pip install timm"):
+        build_segmenter(Settings("sam3", str(tmp_path / "sam3.pt")))
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
