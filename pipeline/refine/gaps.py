@@ -28,6 +28,7 @@ _TOWARDS = 0.35  # of the way from the background to the glasses
 _CERTAIN = 0.95  # alpha from which on the colour has no say
 _SLACK = 1.5  # how many times more glasses than the colour shows may be believed
 _EDGE = 4.0  # pixels from certain glasses within which alpha may fall as at any edge
+_GRAIN = 3  # pixels; what is narrower is no remains
 _DOUBTED = 64  # what is left of the guess where a gap is opened
 _FILM = 0.0025  # of the diagonal: thinner remains of the mask beside a gap are its edge
 _COARSE = 4  # the colours around are taken at this scale
@@ -75,7 +76,9 @@ def clear_remains(work: Working, alpha: Floats, diagonal: float) -> Floats:
     guess = np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8)
     place = _place(replace(work, mask=np.asarray(alpha >= 0.5), guess=guess), diagonal)
     away = cv2.distanceTransform((alpha < _CERTAIN).view(np.uint8), cv2.DIST_L2, 5)
-    most = np.maximum(_SLACK * place, (_EDGE - away) / (_EDGE - 1))
+    most = np.maximum(_SLACK * place, (_EDGE - away) / (_EDGE - 1)).astype(np.float32)
+    # Specks and lines have the background's colour by chance: noise, or a reflection of it.
+    most = np.asarray(cv2.morphologyEx(most, cv2.MORPH_CLOSE, np.ones((_GRAIN, _GRAIN), np.uint8)))
     return np.where(doubt, np.clip(most, 0, alpha), alpha)
 
 

@@ -223,6 +223,20 @@ def test_background_that_an_unsure_edge_left_goes(
     assert (after <= found).all()
 
 
+@pytest.mark.parametrize("across", [1, 2])
+def test_a_line_of_the_backgrounds_colour_on_a_doubted_part_is_no_hole(across: int) -> None:
+    """A glossy temple mirrors the backdrop: where alpha is unsure anyway, it stays even."""
+    part = drawn((40, 60, 360, 100))
+    picture = photo(part)
+    line = np.s_[78 : 78 + across, 100:300]
+    picture[line] = PAPER
+    found = part.astype(np.float32)
+    found[70:90, 90:310] = 0.8
+    work = Working(picture, part, np.where(part, 255, 0).astype(np.uint8), None, 1)
+    after = clear_remains(work, found, 1200)
+    assert (after[line] == np.float32(0.8)).all()
+
+
 def test_gaps_stay_closed_when_told_so() -> None:
     work, closed = sliver(200, PAPER)
     box = np.array([40, 69, 360, 87], np.float32)
