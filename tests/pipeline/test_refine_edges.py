@@ -232,7 +232,7 @@ def test_a_line_of_the_backgrounds_colour_on_a_doubted_part_is_no_hole(across: i
     picture[line] = PAPER
     found = part.astype(np.float32)
     found[70:90, 90:310] = 0.8
-    work = Working(picture, part, np.where(part, 255, 0).astype(np.uint8), None, 1)
+    work = Working(picture, part, part.view(np.uint8) * np.uint8(255), None, 1)
     after = clear_remains(work, found, 1200)
     assert (after[line] == np.float32(0.8)).all()
 
