@@ -55,7 +55,8 @@ class TrainingConfig(_Strict):
     batch: int = Field(16, ge=1)
     epochs: int = Field(100, ge=1)
     """Passes over the data; a time budget replaces it."""
-    optimizer: Literal["AdamW", "SGD", "MuSGD"] = "AdamW"
+    optimizer: Literal["AdamW", "Muon", "SGD", "MuSGD"] = "AdamW"
+    """Muon: `detector.muon.Muon`; MuSGD: ultralytics' mixture of it with SGD."""
     lr0: float = Field(0.0015, gt=0)
     lrf: float = Field(0.02, gt=0, le=1)
     """Last learning rate as a fraction of the first; cosine in between."""

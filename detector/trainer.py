@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from detector import quiet  # noqa: F401  (before ultralytics)
@@ -18,6 +19,7 @@ from detector.augmentation import build_augmentation
 from detector.checkpoint import Checkpoint, build
 from detector.config import TrainingConfig
 from detector.dataset import Example
+from detector.muon import Muon, grouped
 from detector.types import CLASS_NAMES
 from detector.yolo_data import EyewearDataset
 
@@ -64,7 +66,7 @@ class Budget:
 
 def trainer_settings(config: TrainingConfig, run: Path, architecture: str) -> dict[str, Any]:
     """Our configuration in ultralytics' words."""
-    adam = config.optimizer == "AdamW"
+    adam = config.optimizer in ("AdamW", "Muon")
     augmentation = config.augmentation
     return {
         "task": "detect",
@@ -205,6 +207,23 @@ class EyewearTrainer(DetectionTrainer):
         last = self.config.lrf
         progress = self.budget.progress(self.epochs_done())
         return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def build_optimizer(
+        self,
+        model: nn.Module,
+        name: str = "auto",
+        lr: float = 0.001,
+        momentum: float = 0.9,
+        decay: float = 1e-5,
+        iterations: float = 1e5,
+    ) -> Any:
+        """Ours, or one of ultralytics' own."""
+        if name != "Muon":
+            return super().build_optimizer(model, name, lr, momentum, decay, iterations)  # type: ignore[no-untyped-call]
+        params = [p for p in model.parameters() if p.requires_grad]
+        plain = {"params": [p for p in params if p.ndim < 2], "weight_decay": 0.0}
+        groups = [*grouped((p for p in params if p.ndim > 1), decay), plain]
+        return Muon(groups, lr=lr, betas=(momentum, 0.999))
 
     def _setup_train(self) -> None:
         super()._setup_train()  # type: ignore[no-untyped-call]

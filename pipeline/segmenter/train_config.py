@@ -45,6 +45,8 @@ class TrainConfig(BaseModel):
     batch: int = Field(8, ge=1)
     """Crops a step at 384 pixels; other sizes get as many pixels a step, at least `batch_min`."""
     batch_min: int = Field(2, ge=1)
+    optimizer: Literal["AdamW", "Muon"] = "AdamW"
+    """Muon: for matrices and filters; the rest stays with AdamW."""
     rate: float = Field(1e-3, gt=0)
     rate_end: float = Field(0.01, ge=0, le=1)
     """Share of the rate that is left at the end of the cosine."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detector.muon import Muon, grouped
 from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.devices import choose_device, has_bfloat16
@@ -21,6 +22,7 @@ from pipeline.segmenter.weights_io import EMBEDDED, load_compact, save_compact, 
 
 Trainable = CompactSam | TunableSam
 COMPACT = "compact"
+_BETAS = (0.9, 0.98)
 
 
 @dataclass(slots=True)
@@ -143,19 +145,20 @@ def half_precision(config: TrainConfig, device: torch.device) -> bool:
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, ICLR 2019) of what is not frozen; norms, biases and
-    embeddings do not decay."""
+    """AdamW (Loshchilov and Hutter, ICLR 2019), or `Muon`, of what is not frozen; norms, biases
+    and embeddings do not decay."""
     decay: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, p in model.named_parameters():
         if not p.requires_grad:
             continue
         (decay if p.ndim > 1 and "embed" not in name and "token" not in name else plain).append(p)
-    groups = [
-        {"params": decay, "weight_decay": config.decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+    rest: dict[str, object] = {"params": plain, "weight_decay": 0.0}
+    if config.optimizer == "Muon":
+        groups = [*grouped(decay, config.decay), rest]
+        return Muon(groups, lr=config.rate, betas=_BETAS)
+    groups = [{"params": decay, "weight_decay": config.decay}, rest]
+    return torch.optim.AdamW(groups, lr=config.rate, betas=_BETAS)
 
 
 def count_weights(model: nn.Module) -> int:

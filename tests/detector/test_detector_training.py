@@ -100,6 +100,14 @@ def test_a_run_goes_on_where_it_stopped_also_in_another_place(run: Path, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_run_with_muon_goes_on_where_it_stopped(tmp_path: Path, toy_dataset: Path) -> None:
+    config = small("epochs=1", "optimizer=Muon")
+    training.train([toy_dataset], "yolo11n.yaml", config, tmp_path / "run", report=lambda _: None)
+    training.resume(tmp_path / "run", minutes=0.01, report=lambda _: None)
+    assert json.loads((tmp_path / "run" / "progress.json").read_text())["epochs"] > 1
+
+
+@pytest.mark.slow
 def test_weights_of_ours_and_of_ultralytics_are_a_start(
     run: Path, tmp_path: Path, toy_dataset: Path
 ) -> None:

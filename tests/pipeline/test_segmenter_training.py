@@ -394,10 +394,16 @@ def script() -> Iterator[object]:
     yield module
 
 
+@pytest.mark.parametrize("optimizer", ["AdamW", "Muon"])
 def test_the_script_trains_exports_and_resumes(
-    script: object, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    optimizer: str,
+    script: object,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["--data", str(data), "--val", str(data), "--out", str(tmp_path), "--set", *TINY]
+    arguments = ["--data", str(data), "--val", str(data), "--out", str(tmp_path)]
+    arguments += ["--set", *TINY, f"optimizer={optimizer}"]
     assert script.main([*arguments, "--minutes", "0.03"]) == 0  # type: ignore[attr-defined]
     first = capsys.readouterr().out
     assert "loss" in first and "crops/s" in first and "worst_decile" in first
