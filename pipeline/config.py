@@ -50,7 +50,7 @@ class DetectorConfig(_Section):
     """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses."""
-    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.98, 0.77)
+    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.90, 0.80)
     """Slope and offset that make the network's scores probabilities, as
     `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
     iou: float = Field(0.6, ge=0.0, le=1.0)
