@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import WeightsError
+from pipeline.errors import ConfigError, WeightsError
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.training_run import (
@@ -56,7 +56,8 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
     """Continue from a checkpoint with the given configuration and total budget.
 
     Raises:
-        ConfigError: sizes of a network are set for a public checkpoint, which has its own.
+        ConfigError: sizes of a network are set for a public checkpoint, which has its own, or
+            another optimizer than the run's.
         WeightsError: the checkpoint is missing or not one of this script's.
     """
     try:
@@ -69,6 +70,11 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
         raise WeightsError(f"nothing to resume: {path} not found") from error
     except Exception as error:
         raise WeightsError(f"{path} is not a checkpoint of this script: {error}") from error
+    used = state["config"].get("optimizer", "AdamW")  # older runs do not say
+    if used != config.optimizer:
+        raise ConfigError(
+            f"optimizer: {path} is of a run with {used}; resume with --set optimizer={used}"
+        )
     if network is None:
         refuse_network(config, path)
         prepare(config)

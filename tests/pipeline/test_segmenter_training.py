@@ -439,6 +439,14 @@ def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
         training.resume(TrainConfig(), 1, tmp_path / "checkpoint.pt")
 
 
+def test_resuming_with_another_optimizer_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint.pt"
+    config = load_train_config(None, TINY)
+    training.save_checkpoint(training.start(config, 1, None), file)
+    with pytest.raises(ConfigError, match=r"optimizer: .*checkpoint\.pt.* AdamW"):
+        training.resume(config.model_copy(update={"optimizer": "Muon"}), 1, file)
+
+
 @pytest.mark.slow
 def test_it_learns_one_scene_by_heart(data: Path) -> None:
     config = load_train_config(None, [*TINY, "rate=4e-3", "empty=0", "stacked=0", "ema=0.9"])
