@@ -62,10 +62,10 @@ class Muon(torch.optim.AdamW):
 def grouped(params: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Groups for `Muon`: layers' weights and dense filters, then the rest, depthwise filters among
     it, whose rows have nothing to do with each other."""
-    known = list(params)
-    matrices = [p for p in known if p.ndim in (2, 4) and p.shape[1] > 1]
-    ids = {id(p) for p in matrices}
-    rest = [p for p in known if id(p) not in ids]
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for p in params:
+        (matrices if p.ndim in (2, 4) and p.shape[1] > 1 else rest).append(p)
     return [
         {"params": matrices, "weight_decay": weight_decay, "muon": True},
         {"params": rest, "weight_decay": weight_decay, "muon": False},

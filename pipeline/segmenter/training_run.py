@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from detector.muon import Muon, grouped
 from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.devices import choose_device, has_bfloat16
@@ -145,8 +144,8 @@ def half_precision(config: TrainConfig, device: torch.device) -> bool:
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, ICLR 2019), or `Muon`, of what is not frozen; norms, biases
-    and embeddings do not decay."""
+    """AdamW (Loshchilov and Hutter, ICLR 2019), or `detector.muon.Muon`, of what is not frozen;
+    norms, biases and embeddings do not decay."""
     decay: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, p in model.named_parameters():
@@ -155,6 +154,8 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         (decay if p.ndim > 1 and "embed" not in name and "token" not in name else plain).append(p)
     rest: dict[str, object] = {"params": plain, "weight_decay": 0.0}
     if config.optimizer == "Muon":
+        from detector.muon import Muon, grouped  # brings ultralytics, which AdamW does without
+
         groups = [*grouped(decay, config.decay), rest]
         return Muon(groups, lr=config.rate, betas=_BETAS)
     groups = [{"params": decay, "weight_decay": config.decay}, rest]

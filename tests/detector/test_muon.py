@@ -88,9 +88,7 @@ def test_matrices_decay() -> None:
     torch.testing.assert_close(model[0].weight.detach(), before * (1 - 0.5 * RATE))
 
 
-def test_a_run_goes_on_from_its_state_as_if_it_had_not_stopped(
-    tmp_path: Path,
-) -> None:
+def test_a_run_goes_on_from_its_state_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     whole, parted = small(), small()
     first, second = muon(whole), muon(parted)
     for seed in (1, 2):
