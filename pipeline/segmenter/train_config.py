@@ -71,6 +71,9 @@ class TrainConfig(BaseModel):
     guided: float = Field(0.0, ge=0, le=1)
     """Share of steps, others than those, that first look at a small view of the crops and have
     that answer as previous mask, as the compact model is used."""
+    frozen_norms: bool = False
+    """Batch normalisation goes by its running statistics, as in use, and leaves them alone: a step
+    has few crops to take them from. Only to go on from trained weights."""
     round: int = Field(800, ge=1)
     """Crops between two looks at the data folder, which may be growing."""
     log_every: int = Field(20, ge=1)

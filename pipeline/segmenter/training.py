@@ -124,6 +124,8 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
         # A context of its own: autocast may keep the weights that it has cast, without gradients.
         with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
             batch = guided(model, batch)
+    if config.frozen_norms:
+        freeze_norms(model)
     with torch.autocast(run.device.type, torch.bfloat16, enabled=autocast):
         loss, iou = batch_loss(model, batch, shares, twice)
     run.optimizer.zero_grad(set_to_none=True)
@@ -135,6 +137,13 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
     run.crops += len(batch.labels)
     update_average(run)
     return {"loss": loss.item(), "iou": iou[:, 0].mean().item(), "norm": float(norm)}
+
+
+def freeze_norms(model: nn.Module) -> None:
+    """Let batch normalisation use and keep its running statistics until `model.train()`."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def batch_loss(

@@ -460,6 +460,24 @@ def test_it_learns_one_scene_by_heart(data: Path) -> None:
     assert np.mean(ious[-8:]) > 0.35
 
 
+@pytest.mark.parametrize("guided_share", [0.0, 1.0])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_norms_keep_their_statistics_and_the_rest_learns(
+    data: Path, frozen: bool, guided_share: float
+) -> None:
+    told = [*TINY, f"frozen_norms={frozen}", f"guided={guided_share}", "second_pass=0"]
+    config = load_train_config(None, told)
+    run = training.start(config, 10.0, None)
+    norms = [m for m in run.model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    before = [(m.running_mean.clone(), m.weight.detach().clone()) for m in norms]
+    batch = collate([CropDataset(list_scenes(data), config)[seed, 192] for seed in range(2)])
+    training.take_step(run, batch, False)
+    kept = [torch.equal(m.running_mean, mean) for m, (mean, _) in zip(norms, before, strict=True)]
+    learned = [not torch.equal(m.weight, w) for m, (_, w) in zip(norms, before, strict=True)]
+    assert all(kept) if frozen else not any(kept)
+    assert sum(learned) > len(norms) / 2
+
+
 def test_guided_crops_are_asked_of_as_the_model_is_used(data: Path) -> None:
     """The small view's answer is the previous mask, and the box is fitted to it."""
     torch.manual_seed(0)
