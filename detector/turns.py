@@ -16,7 +16,7 @@ _LONGEST = 1280
 
 
 class Turning:
-    """A detector that turns the photo where it finds no glasses in it; see `Detector`.
+    """A detector that turns the photo where it is not sure of any glasses in it; see `Detector`.
 
     Cameras held upright say so in EXIF or not at all, and glasses lie on a table any way round. Of
     several turns that show glasses, the surest counts.
@@ -26,16 +26,21 @@ class Turning:
         turns: degrees counter-clockwise; none leaves the detector's answer as it is.
         least: score from which on a find in a turned photo counts. The more looks, the more chances
             to take another thing for glasses.
+        enough: score of glasses in the photo as it is from which on it is not turned.
     """
 
-    def __init__(self, detector: Detector, turns: Sequence[float], least: float = 0.0) -> None:
-        self._detector, self._turns, self._least = detector, tuple(turns), least
+    def __init__(
+        self, detector: Detector, turns: Sequence[float], least: float = 0.0, enough: float = 0.0
+    ) -> None:
+        self._detector, self._turns = detector, tuple(turns)
+        self._least, self._enough = least, enough
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Boxes in one uint8 (H, W, 3) RGB photo, inside it, best first."""
         check_photo(rgb)
         upright = self._detector.detect(rgb)
-        if not self._turns or len(upright.only(EYEGLASSES)):
+        pairs = upright.only(EYEGLASSES)
+        if not self._turns or (pairs.scores >= self._enough).any():
             return upright
         height, width = rgb.shape[:2]
         small = rgb

@@ -74,7 +74,10 @@ class Detections:
 
     def only(self, label: int) -> Detections:
         """The detections of one class, order kept."""
-        keep = self.labels == label
+        return self.where(self.labels == label)
+
+    def where(self, keep: NDArray[np.bool_]) -> Detections:
+        """Those that bool (N,) marks, order kept."""
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
 

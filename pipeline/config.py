@@ -49,7 +49,7 @@ class DetectorConfig(_Section):
     turned_confidence: float = Field(0.9, ge=0.0, le=1.0)
     """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
-    """Boxes of a lower score are not glasses."""
+    """What is less probably glasses is none, by the score and `segmenter.opinion`."""
     calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.90, 0.80)
     """Slope and offset that make the network's scores probabilities, as
     `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
@@ -85,6 +85,14 @@ class SegmenterConfig(_Section):
     lens_points: bool = True
     """Where there are several pairs, tell the compact network by points on the lenses that the
     detector found which pair is meant."""
+    opinion: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)], float] | None = (
+        0.97,
+        2.03,
+        -1.25,
+    )
+    """How much the segmenter's word counts in whether a pair is one: slopes of the detector's score
+    and of the quality, and an offset, as `scripts/fit_opinion.py` fits them to weights; null leaves
+    it to the detector. See `pipeline.opinion`."""
     batch: int = Field(1, ge=1, le=64)
     """Pairs of one photo that the compact network sees in one pass; more takes memory."""
 

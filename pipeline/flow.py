@@ -22,6 +22,7 @@ from pipeline.compose import deepened, window_of
 from pipeline.config import Config, ReviewConfig, resolve_device
 from pipeline.errors import ConfigError, ValidationError, WeightsError
 from pipeline.fitting import fit_box
+from pipeline.opinion import Opinion
 from pipeline.pointing import point_at
 from pipeline.refine import EdgeFinder, RefineSettings, refine
 from pipeline.refine.lens import LensMode, finish_lenses
@@ -97,6 +98,7 @@ class Flow:
         self.segmenter = segmenter
         self.config = config
         self.finder = finder
+        self._opinion = _opinion(config)
         self._settings = RefineSettings(**config.refine.model_dump(exclude={"edges", "lens"}))
 
     def process(self, photo: Photo) -> FlowResult:
@@ -127,7 +129,7 @@ class Flow:
             return FlowResult(found.pairs, None, None, seconds=clock.seconds)
         with clock("segment"):
             masks = self.mark(photo, found.pairs, found.lenses)
-            pairs, masks = confirmed(found.pairs, masks, self.config.detector.confidence)
+            pairs, masks = self.confirm(found.pairs, masks)
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
@@ -147,13 +149,19 @@ class Flow:
         return FlowResult(pairs, matte, None, quality, flags, clock.seconds, extent)
 
     def find(self, photo: Photo) -> Found:
-        """The pairs of glasses in `photo`, best first, as `detector.select` wants them, and the
-        lenses."""
+        """What may be pairs of glasses in `photo`, best first, as `detector.select` wants them, and
+        the lenses.
+
+        Finds below `detector.confidence` are in it where nothing is surer: a photo shows glasses
+        more probably than more glasses. `confirm` decides.
+        """
         seen = self.detector.detect(photo.rgb)
-        pairs = merge_pieces(seen.only(EYEGLASSES), self.config.detector.merge)
+        sure = seen.where(seen.scores >= self.config.detector.confidence)
+        found = sure.only(EYEGLASSES) or seen.only(EYEGLASSES)
+        pairs = merge_pieces(found, self.config.detector.merge)
         if self.config.detector.select == "best" and len(pairs) > 1:
-            pairs = Detections(pairs.boxes[:1], pairs.scores[:1], pairs.labels[:1])
-        return Found(pairs, seen.only(LENS))
+            pairs = pairs.where(np.arange(len(pairs)) == 0)
+        return Found(pairs, sure.only(LENS))
 
     def mark(self, photo: Photo, pairs: Detections, lenses: Detections | None = None) -> Masks:
         """The mask of each pair; `lenses` help to tell pairs apart, see `pipeline.pointing`."""
@@ -161,6 +169,22 @@ class Flow:
         if lenses is None or not told.lens_points or told.kind != "compact":
             lenses = Detections.none()
         return self.segmenter.segment(photo, point_at(pairs, lenses))
+
+    def confirm(self, pairs: Detections, masks: Masks) -> tuple[Detections, Masks]:
+        """Keep the pairs of which both networks together are sure enough.
+
+        The segmenter is a second opinion on what the detector found: a good mask speaks for a
+        weak find, a poor one against it.
+        """
+        chance = pairs.scores
+        if self._opinion is not None:
+            chance = self._opinion.probability(pairs.scores, masks.quality)
+        sure = chance >= self.config.detector.confidence
+        if sure.all():
+            return pairs, masks
+        lenses = None if masks.lenses is None else masks.lenses[sure]
+        soft = None if masks.soft is None else masks.soft[sure]
+        return pairs.where(sure), Masks(masks.masks[sure], masks.quality[sure], lenses, soft)
 
     def finish(self, photo: Photo, pairs: Detections, masks: Masks) -> Finish:
         """The matte of all pairs, at least one, together, and what became known of each."""
@@ -223,23 +247,6 @@ def fault_flags(verdict: Verdict, flags: Sequence[str]) -> tuple[str, ...]:
 def add_seconds(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """Add up seconds by stage."""
     return {k: first.get(k, 0.0) + second.get(k, 0.0) for k in {**first, **second}}
-
-
-def confirmed(pairs: Detections, masks: Masks, least: float) -> tuple[Detections, Masks]:
-    """Keep the pairs of which both networks together are sure enough.
-
-    The segmenter is a second opinion: where the detector is unsure and the segmenter expects a
-    poor mask, there are no glasses. Score times quality has to reach `least`.
-    """
-    sure = pairs.scores * masks.quality >= least
-    if sure.all():
-        return pairs, masks
-    lenses = None if masks.lenses is None else masks.lenses[sure]
-    soft = None if masks.soft is None else masks.soft[sure]
-    return (
-        Detections(pairs.boxes[sure], pairs.scores[sure], pairs.labels[sure]),
-        Masks(masks.masks[sure], masks.quality[sure], lenses, soft),
-    )
 
 
 def unite(first: tuple[Floats, Bytes], second: tuple[Floats, Bytes]) -> None:
@@ -335,12 +342,22 @@ def _yolo(config: Config) -> Detector:
 
     told = config.detector
     fit = None if told.calibration is None else Calibration(*told.calibration)
-    confidence = told.confidence if fit is None else fit.score(told.confidence)
+    opinion = _opinion(config)
+    doubtful = told.confidence
+    if opinion is not None:
+        doubtful = min(doubtful, opinion.least(doubtful))
+    confidence = doubtful if fit is None else fit.score(doubtful)
     least = confidence if len(told.scales) == 1 else min(FAINT, confidence)
     network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
     detector = several(network, told.size, told.scales, confidence)
     scored = detector if fit is None else Calibrated(detector, fit)
-    return Turning(scored, told.turns, max(told.confidence, told.turned_confidence))
+    sure = max(told.confidence, told.turned_confidence)
+    return Turning(scored, told.turns, sure, told.confidence)
+
+
+def _opinion(config: Config) -> Opinion | None:
+    told = config.segmenter.opinion
+    return None if told is None else Opinion(*told)
 
 
 DETECTORS: dict[str, Callable[[Config], Detector]] = {"yolo": _yolo}

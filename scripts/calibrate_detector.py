@@ -113,7 +113,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pipeline.config import load_config
     from pipeline.flow import DETECTORS
 
-    own = ["detector.calibration=null", f"detector.confidence={LEAST}", "detector.turns=[]"]
+    own = [
+        "detector.calibration=null",
+        f"detector.confidence={LEAST}",
+        "detector.turns=[]",
+        "segmenter.opinion=null",
+    ]
     try:
         config = load_config(options.config, [*options.set, *own])
         boxes = list(boxes_of(DETECTORS[config.detector.kind](config), options.data))

@@ -133,11 +133,13 @@ def found_ious(flow: Flow, photo: Photo, truths: Sequence[np.ndarray]) -> list[f
     seen = flow.find(photo)
     if not len(seen.pairs):
         return []
-    masks = flow.mark(photo, seen.pairs, seen.lenses).masks
-    shared = np.stack([overlap(box_around(truth)[0], seen.pairs.boxes) for truth in truths])
+    pairs, masks = flow.confirm(seen.pairs, flow.mark(photo, seen.pairs, seen.lenses))
+    if not len(pairs):
+        return []
+    shared = np.stack([overlap(box_around(truth)[0], pairs.boxes) for truth in truths])
     best = shared.argmax(axis=1)
     return [
-        iou(masks[b], truth)
+        iou(masks.masks[b], truth)
         for row, b, truth in zip(shared, best, truths, strict=True)
         if row[b] >= FOUND
     ]

@@ -19,7 +19,7 @@ HEAVY = ("torch", "torchvision", "ultralytics", "segment_anything", "albumentati
 # pipeline's rooms from the ground up: each may import those before it, and itself
 LAYERS = (
     {"errors", "types"},
-    {"compose", "canvas", "fitting", "pointing"},
+    {"compose", "canvas", "fitting", "opinion", "pointing"},
     {"colour", "config", "images", "tree"},
     {"segmenter", "refine"},
     {"flow", "provenance", "discovery"},

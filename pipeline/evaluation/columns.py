@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.types import EYEGLASSES, Detections
 from pipeline.evaluation.truth import Prediction
-from pipeline.flow import Flow, confirmed
+from pipeline.flow import Flow
 from pipeline.types import Floats, Masks, Photo
 
 DELIVERED = "delivered"
@@ -42,7 +42,7 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
     """
     seen = flow.find(photo)
     masks = flow.mark(photo, seen.pairs, seen.lenses) if len(seen.pairs) else _nothing(photo)
-    found, masks = confirmed(seen.pairs, masks, flow.config.detector.confidence)
+    found, masks = flow.confirm(seen.pairs, masks)
     count = len(boxes)
     told = Detections(boxes, np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64))
     told_masks = flow.mark(photo, told) if count else _nothing(photo)

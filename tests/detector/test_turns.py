@@ -80,6 +80,16 @@ def test_turns_can_be_left_out(turns: tuple[int, ...]) -> None:
     assert detector.calls == 1 + len(turns)
 
 
+@pytest.mark.parametrize(("enough", "calls"), [(0.5, 1), (0.9, 1), (0.95, 4)])
+def test_a_photo_is_turned_where_what_it_shows_is_not_sure_enough(
+    enough: float, calls: int
+) -> None:
+    detector = SeesWideThings()
+    found = Turning(detector, QUARTERS, 0.9, enough).detect(photo(10, 10, 50, 20))
+    assert detector.calls == calls
+    assert len(found) == 1  # what is weak is kept where no turn shows more
+
+
 def test_lenses_alone_are_no_glasses() -> None:
     detector = SeesWideThings(LENS)
     Turning(detector, QUARTERS).detect(photo(10, 10, 50, 20))

@@ -123,15 +123,50 @@ def test_pieces_of_one_pair_are_cut_out_once(toy: Toy, fake_segmenter: FakeSegme
 
 
 @pytest.mark.parametrize(
-    ("score", "quality", "found"), [(0.4, 0.5, False), (0.9, 0.5, True), (0.4, 0.9, True)]
+    ("opinion", "score", "quality", "found"),
+    [
+        ("[1, 4, -3]", 0.4, 0.5, False),  # the chances are 0.20, 0.77, 0.55 and 0.20
+        ("[1, 4, -3]", 0.9, 0.5, True),
+        ("[1, 4, -3]", 0.4, 0.9, True),
+        ("[1, 4, -3]", 0.7, 0.1, False),
+        ("[1, 0, 0]", 0.4, 1.0, False),
+        ("null", 0.4, 1.0, False),
+        ("null", 0.6, 0.0, True),
+    ],
 )
 def test_the_segmenter_is_a_second_opinion(
-    toy: Toy, score: float, quality: float, found: bool
+    toy: Toy, opinion: str, score: float, quality: float, found: bool
 ) -> None:
     detector = FakeDetector([(*toy.box, score, 0)])
-    result = make(detector, FakeSegmenter(quality=quality)).process(toy.photo())
+    told = "detector.confidence=0.5", f"segmenter.opinion={opinion}"
+    result = make(detector, FakeSegmenter(quality=quality), *told).process(toy.photo())
     assert (result.matte is not None) is found
     assert len(result.detections) == int(found)
+
+
+@pytest.mark.parametrize(
+    ("scores", "found"),
+    [
+        ((0.9, 0.6), (0.9, 0.6)),
+        ((0.9, 0.4), (0.9,)),
+        ((0.4, 0.35), (0.4, 0.35)),
+        ((0.4, 0.1), (0.4,)),
+    ],
+)
+def test_weak_finds_count_where_nothing_is_surer(
+    scores: tuple[float, float], found: tuple[float, ...]
+) -> None:
+    toys = draw_toy(pairs=2)
+    detector = FakeDetector([(*t.box, s, 0) for t, s in zip(toys, scores, strict=True)])
+    told = "detector.confidence=0.5", "segmenter.opinion=[1, 4, -3]"
+    result = make(detector, FakeSegmenter(quality=0.95), *told).cut(toys[0].photo())
+    assert result.detections.scores == pytest.approx(found)
+
+
+def test_a_weak_lens_tells_no_pairs_apart(toy: Toy) -> None:
+    rows = [(*toy.box, 0.9, 0), (*toy.box, 0.6, 1), (*toy.box, 0.4, 1)]
+    found = make(FakeDetector(rows), None, "detector.confidence=0.5").find(toy.photo())
+    assert found.lenses.scores == pytest.approx([0.6])
 
 
 def test_where_pairs_overlap_the_denser_one_gives_the_colour() -> None:

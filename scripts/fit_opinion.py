@@ -1,0 +1,144 @@
+"""Fit how much the segmenter's word counts in whether a pair is one, and say what it is worth.
+
+    python scripts/fit_opinion.py DATA [DATA ...] [--config FILE] [--set KEY=VALUE ...]
+
+DATA is labelled pictures as for scripts/train_detector.py, which no weights were trained on, some
+without glasses. Prints `segmenter.opinion` for the configuration, and a table of what is found at
+`detector.confidence`; --doc FILE writes the table between its markers. The segmenter's row is
+cross-validated: each half of the pictures is judged with the fit of the other half. No picture is
+turned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+
+from markers import replace_between, table_row  # noqa: E402
+
+from detector.errors import DetectorError  # noqa: E402
+from pipeline.errors import EyecutError  # noqa: E402
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.flow import Flow
+    from pipeline.opinion import Opinion
+
+BEGIN = "<!-- opinion: written by scripts/fit_opinion.py -->"
+END = "<!-- end of opinion -->"
+LEAST = 0.2  # the detector's score; no mask would save what is fainter
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is found in one picture: scores and qualities, float32 (N,), which pair of glasses each
+    find means, None for none, and how many there are."""
+
+    scores: np.ndarray
+    quality: np.ndarray
+    meant: list[int | None]
+    glasses: int
+
+
+def look_at(flow: Flow, data: Sequence[Path]) -> Iterator[Picture]:
+    """What both networks say of labelled pictures."""
+    import numpy as np
+
+    from detector.dataset import read_dataset
+    from detector.metrics import answered, read_rgb
+    from detector.types import EYEGLASSES
+    from pipeline.types import Photo
+
+    for example in (example for root in data for example in read_dataset(root).examples):
+        photo = Photo(example.image.name, read_rgb(example.image))
+        truth = example.corners(photo.size)[example.labels == EYEGLASSES]
+        found = flow.find(photo)
+        quality = np.zeros(0, np.float32)
+        if len(found.pairs):
+            quality = flow.mark(photo, found.pairs, found.lenses).quality
+        meant = answered(truth, found.pairs.boxes)
+        yield Picture(found.pairs.scores, quality, meant, len(truth))
+
+
+def fit(pictures: Sequence[Picture]) -> Opinion:
+    from pipeline.opinion import fit_opinion
+
+    return fit_opinion(
+        [float(score) for picture in pictures for score in picture.scores],
+        [float(quality) for picture in pictures for quality in picture.quality],
+        [one is not None for picture in pictures for one in picture.meant],
+    )
+
+
+def table(pictures: Sequence[Picture], confidence: float) -> str:
+    """Markdown: what the detector finds alone, and what with the segmenter's opinion."""
+    fits = [fit(pictures[1::2]), fit(pictures[::2])]
+    chances = [fits[i % 2].probability(p.scores, p.quality) for i, p in enumerate(pictures)]
+    sure = [picture.scores >= confidence for picture in pictures]
+    counts = [some if some.any() else ~some for some in sure]  # as `Flow.find` has it
+    rows = [
+        ("pairs by", "found", "false, a picture", "pictures without glasses left alone"),
+        ("---", "---:", "---:", "---:"),
+        ("the detector", *row(pictures, sure)),
+        (
+            "both networks",
+            *row(pictures, [c & (p >= confidence) for c, p in zip(counts, chances, strict=True)]),
+        ),
+    ]
+    return "\n".join(map(table_row, rows))
+
+
+def row(pictures: Sequence[Picture], kept: Sequence[np.ndarray]) -> tuple[str, str, str]:
+    """Share of the glasses found, false finds a picture, share of silent pictures without glasses;
+    `kept` are bool (N,), which finds count."""
+    found = false = silent = 0
+    for picture, some in zip(pictures, kept, strict=True):
+        answers = [one for one, keep in zip(picture.meant, some, strict=True) if keep]
+        found += len(answers) - answers.count(None)
+        false += answers.count(None)
+        silent += not picture.glasses and not answers
+    glasses = sum(picture.glasses for picture in pictures)
+    without = sum(not picture.glasses for picture in pictures)
+    alone = f"{silent / without:.3f}" if without else "–"
+    return f"{found / glasses:.3f}", f"{false / len(pictures):.3f}", alone
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 fitted, 2 weights, data or configuration cannot be used."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA")
+    parser.add_argument("--config", default="default")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--doc", type=Path, help="Markdown with the markers of this script")
+    options = parser.parse_args(argv)
+    from pipeline.config import load_config
+    from pipeline.flow import build
+
+    own = ["segmenter.opinion=null", f"detector.confidence={LEAST}", "detector.turns=[]"]
+    try:
+        confidence = load_config(options.config, options.set).detector.confidence
+        flow = build(load_config(options.config, [*options.set, *own]))
+        pictures = list(look_at(flow, options.data))
+        found, text = fit(pictures), table(pictures, confidence)
+    except (EyecutError, DetectorError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    line = f"segmenter.opinion: [{found.score:.2f}, {found.quality:.2f}, {found.offset:.2f}]"
+    print(f"{line}\n\n{text}")
+    if options.doc:
+        text = replace_between(options.doc, BEGIN, END, f"`{line}`\n\n{text}")
+        options.doc.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
