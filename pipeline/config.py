@@ -86,9 +86,9 @@ class SegmenterConfig(_Section):
     """Where there are several pairs, tell the compact network by points on the lenses that the
     detector found which pair is meant."""
     opinion: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)], float] | None = (
-        0.97,
-        2.03,
-        -1.25,
+        1.11,
+        2.83,
+        -2.46,
     )
     """How much the segmenter's word counts in whether a pair is one: slopes of the detector's score
     and of the quality, and an offset, as `scripts/fit_opinion.py` fits them to weights; null leaves

@@ -68,12 +68,15 @@ def look_at(flow: Flow, data: Sequence[Path]) -> Iterator[Picture]:
 
 
 def fit(pictures: Sequence[Picture]) -> Opinion:
+    """Fit to the surest find of each picture: whether a picture shows glasses is what the opinion
+    mostly decides, for `Flow.find` hands on weak finds only where nothing is surer."""
     from pipeline.opinion import fit_opinion
 
+    some = [picture for picture in pictures if picture.meant]
     return fit_opinion(
-        [float(score) for picture in pictures for score in picture.scores],
-        [float(quality) for picture in pictures for quality in picture.quality],
-        [one is not None for picture in pictures for one in picture.meant],
+        [float(picture.scores[0]) for picture in some],
+        [float(picture.quality[0]) for picture in some],
+        [picture.meant[0] is not None for picture in some],
     )
 
 
