@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from detector.errors import DetectorError
@@ -15,6 +14,11 @@ from detector.types import Detections, Detector
 
 _EDGE = 1e-6  # scores of exactly 0 and 1 have no logit
 _BINS = 10
+
+
+def log_odds(scores: float | Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
+    """The logits of scores in [0, 1], any shape; finite for 0 and 1, too."""
+    return np.asarray(logit(np.clip(np.asarray(scores, np.float64), _EDGE, 1 - _EDGE)), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,11 @@ class Calibration:
 
     def probability(self, scores: float | NDArray[np.floating]) -> NDArray[np.float32]:
         """Scores of a detector, any shape in [0, 1], as probabilities: float32."""
-        raw = logit(np.clip(np.asarray(scores, np.float64), _EDGE, 1 - _EDGE))
-        return np.asarray(expit(self.slope * raw + self.offset), np.float32)
+        return np.asarray(expit(self.slope * log_odds(scores) + self.offset), np.float32)
 
     def score(self, probability: float) -> float:
         """The detector's score that becomes `probability`, in [0, 1]."""
-        wanted = logit(np.clip(probability, _EDGE, 1 - _EDGE))
-        return float(expit((wanted - self.offset) / self.slope))
+        return float(expit((log_odds(probability) - self.offset) / self.slope))
 
 
 class Calibrated:
@@ -69,7 +71,9 @@ def fit_calibration(scores: Sequence[float], hits: Sequence[bool]) -> Calibratio
     Raises:
         DetectorError: fewer than ten boxes, or all or none of them right.
     """
-    raw = logit(np.clip(np.asarray(scores, np.float64), _EDGE, 1 - _EDGE))
+    from scipy.optimize import minimize  # 0.2 s, and a run does not fit
+
+    raw = log_odds(scores)
     right = np.asarray(hits, np.bool_)
     if len(right) < _BINS or right.all() or not right.any():
         raise DetectorError(

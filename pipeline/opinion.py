@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
+from detector.calibration import log_odds
 from pipeline.errors import ValidationError
 from pipeline.types import Floats
 
-_EDGE = 1e-6  # scores of exactly 0 and 1 have no logit
 _PRIOR = 0.05  # keeps slopes finite where the kinds are told apart without error: sigma of 3
 
 
@@ -42,15 +41,12 @@ class Opinion:
 
     def probability(self, scores: Floats, quality: Floats) -> Floats:
         """The chance that pairs are glasses, float32 (N,), of float (N,) in [0, 1] each."""
-        sure = logit(np.clip(scores.astype(np.float64), _EDGE, 1 - _EDGE))
-        return np.asarray(
-            expit(self.score * sure + self.quality * quality + self.offset), np.float32
-        )
+        logits = self.score * log_odds(scores) + self.quality * quality + self.offset
+        return np.asarray(expit(logits), np.float32)
 
     def least(self, probability: float) -> float:
         """The detector's score, in [0, 1], below which no mask makes a pair so probable."""
-        wanted = logit(np.clip(probability, _EDGE, 1 - _EDGE))
-        return float(expit((wanted - self.offset - self.quality) / self.score))
+        return float(expit((log_odds(probability) - self.offset - self.quality) / self.score))
 
 
 def fit_opinion(scores: Sequence[float], quality: Sequence[float], hits: Sequence[bool]) -> Opinion:
@@ -60,14 +56,15 @@ def fit_opinion(scores: Sequence[float], quality: Sequence[float], hits: Sequenc
     Raises:
         ValidationError: all or none of them are glasses, or a network knows nothing of it.
     """
+    from scipy.optimize import minimize  # 0.2 s, and a run does not fit
+
     right = np.asarray(hits, np.float64)
     if not 0 < right.sum() < len(right):
         raise ValidationError(
             "an opinion needs pairs that are glasses and pairs that are none; "
             f"{int(right.sum())} of {len(right)} are"
         )
-    sure = logit(np.clip(np.asarray(scores, np.float64), _EDGE, 1 - _EDGE))
-    told = np.stack([sure, np.asarray(quality, np.float64), np.ones(len(right))], axis=1)
+    told = np.stack([log_odds(scores), np.asarray(quality), np.ones(len(right))], axis=1)
 
     def loss(fit: Floats) -> float:
         logits = told @ fit

@@ -10,7 +10,6 @@ of the pictures is measured with the fit of the other half. No picture is turned
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from markers import replace_between  # noqa: E402
+from fits import labelled, parse, report  # noqa: E402
 
 from detector.errors import DetectorError  # noqa: E402
 from pipeline.errors import EyecutError  # noqa: E402
@@ -57,14 +56,10 @@ KINDS: dict[str, Callable[[Box], bool]] = {
 
 def boxes_of(detector: Detector, data: Sequence[Path]) -> Iterator[Box]:
     """Everything that a detector finds in labelled pictures."""
-    from detector.dataset import read_dataset
-    from detector.metrics import answered, read_rgb
+    from detector.metrics import answered
     from detector.types import EYEGLASSES
 
-    examples = [example for root in data for example in read_dataset(root).examples]
-    for number, example in enumerate(examples):
-        rgb = read_rgb(example.image)
-        truth = example.corners((rgb.shape[0], rgb.shape[1]))[example.labels == EYEGLASSES]
+    for number, (_, rgb, truth) in enumerate(labelled(data)):
         found = detector.detect(rgb).only(EYEGLASSES)
         meant = answered(truth, found.boxes)
         for box, score, one in zip(found.boxes, found.scores, meant, strict=True):
@@ -102,14 +97,7 @@ def table(boxes: Sequence[Box]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 fitted, 2 weights, data or configuration cannot be used."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, nargs="+", metavar="DATA")
-    parser.add_argument("--config", default="default")
-    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--doc", type=Path, help="Markdown with the markers of this script")
-    options = parser.parse_args(argv)
+    options = parse(__doc__, argv)
     from pipeline.config import load_config
     from pipeline.flow import DETECTORS
 
@@ -127,10 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     line = f"detector.calibration: [{found.slope:.2f}, {found.offset:.2f}]"
-    print(f"{line}\n\n{text}")
-    if options.doc:
-        text = replace_between(options.doc, BEGIN, END, f"`{line}`\n\n{text}")
-        options.doc.write_text(text, encoding="utf-8")
+    report(line, text, options.doc, BEGIN, END)
     return 0
 
 

@@ -11,7 +11,6 @@ turned.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from markers import replace_between, table_row  # noqa: E402
+from fits import labelled, parse, report  # noqa: E402
+from markers import table_row  # noqa: E402
 
 from detector.errors import DetectorError  # noqa: E402
 from pipeline.errors import EyecutError  # noqa: E402
@@ -51,14 +51,11 @@ def look_at(flow: Flow, data: Sequence[Path]) -> Iterator[Picture]:
     """What both networks say of labelled pictures."""
     import numpy as np
 
-    from detector.dataset import read_dataset
-    from detector.metrics import answered, read_rgb
-    from detector.types import EYEGLASSES
+    from detector.metrics import answered
     from pipeline.types import Photo
 
-    for example in (example for root in data for example in read_dataset(root).examples):
-        photo = Photo(example.image.name, read_rgb(example.image))
-        truth = example.corners(photo.size)[example.labels == EYEGLASSES]
+    for name, rgb, truth in labelled(data):
+        photo = Photo(name, rgb)
         found = flow.find(photo)
         quality = np.zeros(0, np.float32)
         if len(found.pairs):
@@ -115,14 +112,7 @@ def row(pictures: Sequence[Picture], kept: Sequence[np.ndarray]) -> tuple[str, s
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 fitted, 2 weights, data or configuration cannot be used."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, nargs="+", metavar="DATA")
-    parser.add_argument("--config", default="default")
-    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--doc", type=Path, help="Markdown with the markers of this script")
-    options = parser.parse_args(argv)
+    options = parse(__doc__, argv)
     from pipeline.config import load_config
     from pipeline.flow import build
 
@@ -136,10 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     line = f"segmenter.opinion: [{found.score:.2f}, {found.quality:.2f}, {found.offset:.2f}]"
-    print(f"{line}\n\n{text}")
-    if options.doc:
-        text = replace_between(options.doc, BEGIN, END, f"`{line}`\n\n{text}")
-        options.doc.write_text(text, encoding="utf-8")
+    report(line, text, options.doc, BEGIN, END)
     return 0
 
 
