@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
-
-from detector import quiet  # noqa: F401  (before ultralytics)
-
-# isort: split
-from ultralytics.optim.muon import muon_update
+from torch import Tensor, nn
 
 _MOMENTUM = 0.95
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steep at zero, singular values end near 1
+_ROUNDS = 5
 _SIZE_OF_ADAMW = 0.2
 
 
@@ -49,14 +46,28 @@ class Muon(torch.optim.AdamW):
             if "momentum" not in self.state[p]:
                 # Without a step AdamW takes no state back from a checkpoint.
                 self.state[p].update(step=torch.tensor(0.0), momentum=torch.zeros_like(p))
-        momentum = [self.state[p]["momentum"] for p in params]
-        updates = muon_update([p.grad for p in params], momentum, _MOMENTUM)
         rate = group["lr"]
-        for p, update in zip(params, updates, strict=True):
-            # The root of the longer side, of which `muon_update` has done this much already.
-            done = max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5
-            scale = _SIZE_OF_ADAMW * max(p.shape[0], p[0].numel()) ** 0.5 / done
+        for p in params:
+            grad, momentum = p.grad, self.state[p]["momentum"]
+            momentum.lerp_(grad, 1 - _MOMENTUM)
+            update = orthogonal(grad.lerp(momentum, _MOMENTUM).flatten(1)).reshape(p.shape)
+            scale = _SIZE_OF_ADAMW * max(p.shape[0], p[0].numel()) ** 0.5
             p.mul_(1 - rate * group["weight_decay"]).add_(update, alpha=-rate * scale)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """The matrix (N, M) with its singular values moved to about 1, by Newton-Schulz steps.
+
+    In the matrix's own precision: processors without instructions for bfloat16, in which these
+    steps mostly are taken, need longer for them than for all else in training.
+    """
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = wide / (wide.norm() + 1e-7)
+    a, b, c = _QUINTIC
+    for _ in range(_ROUNDS):
+        square = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(square, square, square, beta=b, alpha=c), wide, beta=a)
+    return wide if wide.shape == matrix.shape else wide.T
 
 
 def grouped(params: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detector.muon import Muon, grouped
 from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.devices import choose_device, has_bfloat16
@@ -154,8 +155,6 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         (decay if p.ndim > 1 and "embed" not in name and "token" not in name else plain).append(p)
     rest: dict[str, object] = {"params": plain, "weight_decay": 0.0}
     if config.optimizer == "Muon":
-        from detector.muon import Muon, grouped  # brings ultralytics, which AdamW does without
-
         groups = [*grouped(decay, config.decay), rest]
         return Muon(groups, lr=config.rate, betas=_BETAS)
     groups = [{"params": decay, "weight_decay": config.decay}, rest]
