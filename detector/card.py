@@ -84,7 +84,7 @@ def _markdown(card: dict[str, Any]) -> str:
     for data in card["data"]:
         seeds = "-" if data["seeds"] is None else " to ".join(map(str, data["seeds"]))
         lines.append(
-            f"| {data['name']} | {data['train']} | {data['val']} | {seeds} "
+            f"| {data['name']}{_times(data)} | {data['train']} | {data['val']} | {seeds} "
             f"| `{data['fingerprint'][:16]}` |"
         )
     credits = [credit for data in card["data"] for credit in data["credits"]]
@@ -94,6 +94,11 @@ def _markdown(card: dict[str, Any]) -> str:
     lines += ["| | |", "| --- | --- |"]
     lines += [f"| {name} | {_figure(value)} |" for name, value in card["figures"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _times(data: dict[str, Any]) -> str:
+    times = data.get("times", 1)  # older cards do not say
+    return "" if times == 1 else f" ({times} times)"
 
 
 def _figure(value: object) -> str:

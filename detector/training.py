@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def train(
     """Train a detector and export it.
 
     Args:
-        data: datasets (folders or YAMLs) whose pictures are thrown together.
+        data: datasets (folders or YAMLs) whose pictures are thrown together; one that is named
+            several times counts as often, which gives a few photos weight beside many renders.
         init: "yolo11n.yaml" to start from nothing, or weights: `.pt`, `.safetensors`, "embedded".
         config: the settings.
         run: folder of the run; must not hold a run yet.
@@ -107,7 +109,8 @@ def export(run: Path, report: Callable[[str], None] = print) -> Path:
         TrainingError: if the run has saved no weights yet.
     """
     asked, config, last = _asked(run)
-    datasets = [read_dataset(source) for source in asked["data"]]
+    given = Counter(asked["data"])
+    datasets = [read_dataset(source) for source in given]
     best = last.with_name("best.pt")
     checkpoint = read_checkpoint(best if best.is_file() else last)
     class_map(checkpoint.names, str(last))
@@ -132,7 +135,7 @@ def export(run: Path, report: Callable[[str], None] = print) -> Path:
         "device": config.device,
         "commit": asked["commit"],
         "packages": asked["packages"],
-        "data": [_data_card(dataset) for dataset in datasets],
+        "data": [_data_card(d, times) for d, times in zip(datasets, given.values(), strict=True)],
         "figures": figures_of(path, config, datasets),
     }
     write_card(card, path.parent)
@@ -216,9 +219,11 @@ def _parameters(checkpoint: Checkpoint) -> int:
     return sum(v.numel() for k, v in checkpoint.state.items() if not k.endswith(statistics))
 
 
-def _data_card(dataset: Dataset) -> dict[str, Any]:
+def _data_card(dataset: Dataset, times: int) -> dict[str, Any]:
+    """`times`: how often it was given, and so seen in each epoch."""
     return {
         "name": dataset.name,
+        "times": times,
         "train": len(dataset.train),
         "val": len(dataset.val),
         "classes": [CLASS_NAMES[label] for label in dataset.labelled],

@@ -24,7 +24,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--data", nargs="+", metavar="DATA", help="dataset folders or YAMLs, thrown together"
+        "--data",
+        nargs="+",
+        metavar="DATA",
+        help="dataset folders or YAMLs, thrown together; named twice, it counts twice",
     )
     parser.add_argument(
         "--init",

@@ -34,7 +34,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, toy_dataset: Path) -> Path:
     """A run of one epoch."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     lines: list[str] = []
-    training.train([toy_dataset], "yolo11n.yaml", small("epochs=1"), folder, report=lines.append)
+    data = [toy_dataset, toy_dataset]
+    training.train(data, "yolo11n.yaml", small("epochs=1"), folder, report=lines.append)
     assert any(line.startswith("epoch 1 of 1") for line in lines)
     return folder
 
@@ -47,10 +48,11 @@ def test_the_export_can_be_used_and_its_card_tells_of_it(run: Path) -> None:
     assert (card["epochs"], card["seed"], card["imgsz"], card["init"]) == (1, 0, 32, "yolo11n.yaml")
     assert card["data"][0]["name"] == "toy"
     assert card["data"][0]["train"] + card["data"][0]["val"] == 24
+    assert [data["times"] for data in card["data"]] == [2]
     assert {"AP50 mean", "recall all"} <= card["figures"].keys()
     assert "ultralytics" in card["packages"]
     text = (run / "export" / "model_card.md").read_text()
-    assert card["sha256"] in text
+    assert card["sha256"] in text and "| toy (2 times) |" in text
     assert str(run.parent) not in text + json.dumps(card)
     YoloDetector(weights, size=None).detect(np.zeros((50, 60, 3), np.uint8))
 
@@ -70,7 +72,8 @@ def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path, toy_dat
     for seed in (0, 1):
         config = small("epochs=1", f"seed={seed}")
         folder = tmp_path / str(seed)
-        path = training.train([toy_dataset], "yolo11n.yaml", config, folder, report=lambda _: None)
+        data = [toy_dataset, toy_dataset]
+        path = training.train(data, "yolo11n.yaml", config, folder, report=lambda _: None)
         digests.append(checkpoint.sha256(path))
     assert digests[0] == digests[1] != digests[2]
 
