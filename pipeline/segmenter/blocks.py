@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class ConvNorm(nn.Sequential):
@@ -86,3 +89,14 @@ class ContextBlock(nn.Module):
         tokens = tokens + self.mlp(self.norm2(tokens))
         out: Tensor = tokens.transpose(1, 2).reshape(b, c, h, w)
         return out
+
+
+def fold_norms(module: nn.Module) -> None:
+    """Fold each batch normalisation that follows a convolution into it, in place: the same answer
+    in less time, for modules in evaluation mode that will not be trained again."""
+    for part in module.modules():
+        if not isinstance(part, nn.Sequential):
+            continue
+        for i, (conv, norm) in enumerate(pairwise(part)):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                part[i], part[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()

@@ -16,10 +16,7 @@ MASK_NAMES = ("glasses", "glasses", "frame", "lens")
 
 
 class FusedUpscaling(nn.Module):
-    """Stride 16 to mask features at stride 1, fusing the encoder's strides 8, 4 and 2.
-
-    Returns (B, 4, mask_dim, S/2, S/2): the four sub-pixels of each cell of stride 2.
-    """
+    """Stride 16 to mask features at stride 1, fusing the encoder's strides 8, 4 and 2."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
@@ -36,16 +33,24 @@ class FusedUpscaling(nn.Module):
             ConvNorm(last, 2 * last), nn.Conv2d(2 * last, 4 * self.mask_dim, 1)
         )
 
-    def forward(self, x: Tensor, features: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, features: list[Tensor], masks: Tensor) -> Tensor:
+        """Logits (B, M, S, S) of the masks whose weights on the features are (B, M, mask_dim)."""
         x = self.mix(x)
         for shrink, lateral, fuse, skip in zip(
             self.shrink, self.lateral, self.fuse, reversed(features), strict=True
         ):
             up = F.interpolate(shrink(x), scale_factor=2.0, mode="bilinear")
             x = fuse(F.relu(up + lateral(skip), inplace=True))
-        x = self.out(x)
-        b, _, h, w = x.shape
-        return x.view(b, 4, self.mask_dim, h, w)
+        hidden, last = self.out
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        x = hidden(x)
+        # Both layers are linear, so the masks come at once; the features, four sub-pixels of each
+        # cell, would be the largest tensor of all.
+        layer = last.weight.view(4, self.mask_dim, -1)
+        weight = torch.einsum("bmc,sck->bmsk", masks, layer).flatten(1, 2)
+        bias = torch.einsum("bmc,sc->bms", masks, last.bias.view(4, self.mask_dim)).flatten(1)
+        cells = torch.baddbmm(bias[..., None], weight, x.flatten(2))
+        return F.pixel_shuffle(cells.view(*cells.shape[:2], *x.shape[-2:]), 2)
 
 
 class FineMaskDecoder(MaskDecoder):  # type: ignore[misc]
@@ -96,13 +101,11 @@ class FineMaskDecoder(MaskDecoder):  # type: ignore[misc]
         b, c, h, w = src.shape
         hs, src = self.transformer(src, pe.expand(b, -1, -1, -1), tokens)
         src = src.transpose(1, 2).reshape(b, c, h, w)
-        fine = self.output_upscaling(src, [f.expand(b, -1, -1, -1) for f in features])
         hyper = torch.stack(
             [mlp(hs[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        parts = torch.einsum("bmc,bscn->bmsn", hyper, fine.flatten(3))
-        parts = parts.reshape(b, -1, *fine.shape[-2:])
-        logits = F.pixel_shuffle(parts, 2) + self.mask_bias[:, None, None]
+        features = [f.expand(b, -1, -1, -1) for f in features]
+        logits = self.output_upscaling(src, features, hyper) + self.mask_bias[:, None, None]
         evidence = expected_iou(logits.detach()).to(hs.dtype)
         return logits, self.iou_prediction_head(torch.cat([hs[:, 0], evidence], dim=1))
 

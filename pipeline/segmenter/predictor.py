@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import ValidationError
 from pipeline.fitting import fit_box
+from pipeline.segmenter.blocks import fold_norms
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B, STRIDE
 from pipeline.segmenter.weights_io import load_compact
@@ -271,6 +272,8 @@ def build(config: Any) -> WindowedSegmenter:
     from pipeline.segmenter.devices import choose_device
 
     network = load_compact(config.weights, choose_device(config.device))
+    fold_norms(network)
+    network.to(memory_format=torch.channels_last)
     model = CompactModel(
         network,
         getattr(config, "smallest", 512),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import MaskDecoder, PromptEncoder
 
 from pipeline.errors import ValidationError, WeightsError
+from pipeline.segmenter.blocks import fold_norms
 from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.decoder import expected_iou
+from pipeline.segmenter.decoder import FusedUpscaling, expected_iou
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.predictor import CompactModel, CompactPredictor
 from pipeline.segmenter.sam import sam_model_registry
@@ -81,6 +83,40 @@ def test_every_kind_of_prompt_changes_the_answer(model: CompactSam) -> None:
             ask([(20, 20, 2), (100, 90, 3)], prior=8.0),
         ):
             assert (plain - other).abs().max() > 1e-4
+
+
+def test_masks_are_the_weighted_features_of_stride_1() -> None:
+    torch.manual_seed(5)
+    upscaling = FusedUpscaling(SMALL).eval()
+    fine = [torch.randn(2, c, s, s) for c, s in ((8, 32), (8, 16), (16, 8))]
+    masks = torch.randn(2, 3, SMALL.mask_dim)
+    hidden: list[torch.Tensor] = []
+    upscaling.out[0].register_forward_hook(lambda _module, _x, y: hidden.append(y))
+    with torch.inference_mode():
+        logits = upscaling(torch.randn(2, 16, 4, 4), fine, masks)
+        cells = upscaling.out[1](hidden[0]).unflatten(1, (4, SMALL.mask_dim))
+        features = torch.nn.functional.pixel_shuffle(cells.transpose(1, 2).flatten(1, 2), 2)
+    assert logits.shape == (2, 3, 64, 64)
+    expected = torch.einsum("bmc,bchw->bmhw", masks, features)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_folded_norms_give_the_same_answer() -> None:
+    torch.manual_seed(6)
+    model = CompactSam(SMALL)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    folded = copy.deepcopy(model.eval())
+    fold_norms(folded)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    image, prompt = crop_and_prompt()
+    one, other = (CompactModel(m, coarse=64).answer(image, prompt) for m in (model, folded))
+    np.testing.assert_allclose(one.glasses, other.glasses, atol=1e-3, rtol=1e-3)
+    assert abs(one.quality - other.quality) < 1e-4
 
 
 def test_boxes_and_corner_points_say_the_same(predictor: CompactPredictor) -> None:
