@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,7 +83,7 @@ class SeveralLooks:
         """What each look reports, in pixels of `rgb`."""
         width, longest = rgb.shape[1], max(rgb.shape[:2])
         for index, look in enumerate(self._looks):
-            seen = np.ascontiguousarray(rgb[:, ::-1]) if look.mirrored else rgb
+            seen = np.asarray(cv2.flip(rgb, 1), np.uint8) if look.mirrored else rgb
             found = look.detector.detect(seen)
             for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
                 x0, y0, x1, y1 = (float(v) for v in box)

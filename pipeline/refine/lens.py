@@ -25,7 +25,6 @@ from pipeline.refine.backdrop import (
     Palette,
     fill,
     find_backdrop,
-    length,
     masked_blur,
 )
 from pipeline.refine.light import to_levels, to_light
@@ -36,6 +35,7 @@ from pipeline.refine.transmission import (
     find_transmission,
     see_through,
 )
+from pipeline.refine.vectors import length
 from pipeline.types import Bools, Bytes, Floats
 
 LensMode = Literal["keep", "clear", "auto"]
