@@ -61,12 +61,12 @@ class CropDataset(Dataset[Sample]):
         raise UnreadableImage("twenty scenes in a row cannot be read; is the data damaged?")
 
     def _sample(self, rng: np.random.Generator, size: int) -> Sample:
-        shade, boxed = self.config.shade, self.config.boxed
+        shade = self.config.shade
         # Anywhere in a picture with glasses a prompt may well mean them.
         if self.without and rng.random() < self.config.empty:
             scene = self.scenes[self.without[int(rng.integers(len(self.without)))]]
             rgb, masks = read_scene(scene)
-            return make_sample(rng, rgb, masks, None, size, shade=shade, boxed=boxed)
+            return make_sample(rng, rgb, masks, None, size, shade=shade)
         which, instance = self.targets[int(rng.integers(len(self.targets)))]
         rgb, masks = read_scene(self.scenes[which])
         other = None
@@ -76,9 +76,8 @@ class CropDataset(Dataset[Sample]):
             second, _ = self.targets[int(rng.integers(len(self.targets)))]
             other = read_scene(self.scenes[second])
         return make_sample(
-            rng, rgb, masks, instance, size,
-            other=other, pasted=kind >= stacked, shade=shade, boxed=boxed,
-        )  # fmt: skip
+            rng, rgb, masks, instance, size, other=other, pasted=kind >= stacked, shade=shade
+        )
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

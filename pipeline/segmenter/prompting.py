@@ -58,14 +58,9 @@ class TrainingPrompt:
 
 
 def make_prompt(
-    rng: np.random.Generator,
-    target: Truth,
-    others: Sequence[Truth],
-    size: int,
-    boxed: float = 0.0,
+    rng: np.random.Generator, target: Truth, others: Sequence[Truth], size: int
 ) -> TrainingPrompt:
-    """Ask for `target` with a box, points or both, sometimes with a previous mask; `boxed` is the
-    least chance of the box alone.
+    """Ask for `target` with a box, points or both, sometimes with a previous mask.
 
     A negative point on one of the target's own lenses takes that lens away, so that negative
     points are obeyed anywhere.
@@ -74,7 +69,7 @@ def make_prompt(
     others = [other for other in others if (other.glasses > 127).any()]
     points: list[Point] = []
     use_box, both = True, False
-    roll = 0.0 if boxed and rng.random() < boxed else rng.random()
+    roll = rng.random()
     # Where there are several pairs, points matter more.
     alone, pointed, bare, taken = (0.35, 0.5, 0.75, 0.78) if others else (0.62, 0.8, 0.96, 1.0)
     if box is None:

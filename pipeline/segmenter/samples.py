@@ -131,14 +131,13 @@ def make_sample(
     other: tuple[Bytes, Sequence[Bytes]] | None = None,
     pasted: bool = False,
     shade: float = 0.0,
-    boxed: float = 0.0,
 ) -> Sample:
     """Cut an augmented crop around instance `chosen` and prompt for it.
 
     `chosen` None prompts for a place without glasses, whose truth is empty. `other` is a second
     scene that shares the crop, so that the prompt has to choose: in the half above or below, or,
     if `pasted`, with one scene's glasses on the other. `shade` is the chance of shadows of things
-    out of the picture, `boxed` the least chance of a prompt that is a box alone.
+    out of the picture.
     """
     window = _window(rng, rgb.shape[:2], masks, chosen, size)
     crop = _warp(rng, rgb, masks, window, size)
@@ -148,7 +147,7 @@ def make_sample(
     instances = [Truth(m[..., 0], m[..., 1]) for m in warped]
     target = instances[chosen] if chosen is not None else Truth.empty(size)
     rest = [t for i, t in enumerate(instances) if i != chosen]
-    prompt = make_prompt(rng, target, rest, size, boxed)
+    prompt = make_prompt(rng, target, rest, size)
     if warped and rng.random() < SHADOWS:
         image = cast_shadow(rng, image, *np.max(warped, axis=0).transpose(2, 0, 1))
     if rng.random() < shade:

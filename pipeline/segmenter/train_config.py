@@ -66,9 +66,6 @@ class TrainConfig(BaseModel):
     """Share of crops with another picture's glasses laid on them, or theirs on it."""
     shade: float = Field(0.0, ge=0, le=1)
     """Share of crops with shadows of things out of the picture, across glasses and ground."""
-    boxed: float = Field(0.0, ge=0, le=1)
-    """Least share of crops asked for with a box alone, as the detector asks; of the others some
-    are, too. Points and previous masks are what a person asks with, and learned early."""
     second_pass: float = Field(0.25, ge=0, le=1)
     """Share of steps that ask again with the first answer and a correcting point."""
     guided: float = Field(0.0, ge=0, le=1)

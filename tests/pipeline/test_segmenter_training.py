@@ -236,15 +236,6 @@ def test_prompts_are_of_every_sort() -> None:
         assert wanted in seen
 
 
-def test_as_many_prompts_are_a_box_alone_as_is_asked_for() -> None:
-    target, other = truths()
-    alone = [
-        set(make_prompt(np.random.default_rng(s), target, [other], 128, 0.6).labels) == {2, 3}
-        for s in range(200)
-    ]
-    assert 0.6 < np.mean(alone) < 0.95
-
-
 def test_some_prompts_point_at_the_middle_of_every_lens() -> None:
     """As the flow does where a photo shows several pairs."""
     target, other = truths()
