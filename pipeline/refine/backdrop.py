@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.refine.vectors import length
 from pipeline.types import Bools, Floats
 
 _BINS = 32  # of each channel of a palette
@@ -87,6 +86,11 @@ def find_backdrop(image: Floats, glasses: Bools, lens: Bools, diagonal: float) -
     even, _ = masked_blur(image, weight, _GRAIN * diagonal)
     grain = 1.48 * float(np.median(length(image - even)[near]))
     return Backdrop(fill(image, weight), Palette.of(image[near]), near, grain)
+
+
+def length(vectors: Floats) -> Floats:
+    """Euclidean length of each pixel's vector: (H, W, 3) gives (H, W)."""
+    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors)), np.float32)
 
 
 def masked_blur(values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats]:

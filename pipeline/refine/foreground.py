@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pipeline.refine.vectors import dot
 from pipeline.types import Bytes, Floats
 
 _COARSE = 4  # scale at which the wide averages are taken
@@ -56,8 +55,8 @@ def estimate_foreground(rgb: Bytes, alpha: Floats, fringe: float) -> Bytes:
 def _exchange(image: Floats, fore: Floats, back: Floats, sure: Floats) -> Floats:
     """Exchange the share of background in each pixel, at most 1 - `sure`, for foreground."""
     contrast = fore - back
-    share = dot(image - back, contrast) + _NOISE
-    share /= dot(contrast, contrast) + _NOISE
+    share = np.einsum("ijk,ijk->ij", image - back, contrast) + _NOISE
+    share /= np.einsum("ijk,ijk->ij", contrast, contrast) + _NOISE
     share = np.clip(share, sure, 1)
     return np.asarray(np.clip(image + (1 - share)[..., None] * contrast, 0, 255))
 

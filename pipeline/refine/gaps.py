@@ -16,7 +16,6 @@ import numpy as np
 
 from pipeline.refine.edges import Working
 from pipeline.refine.islands import touched
-from pipeline.refine.vectors import dot
 from pipeline.types import Bools, Floats
 
 _SURE = 0.98 * 255
@@ -93,14 +92,14 @@ def _place(work: Working, diagonal: float) -> Floats:
     reach = max(3.0, _NEAR * diagonal)
     outside = cv2.erode((~work.mask).view(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_)
     image = work.rgb.astype(np.float32)
-    planes = np.dstack([image, dot(image, image)])
+    planes = np.dstack([image, np.einsum("ijk,ijk->ij", image, image)])
     back, spread, seen = _around(planes, outside, reach)
     fore, _, sure = _around(planes, np.asarray(work.mask & (work.guess >= _SURE)), reach)
     contrast = fore - back
-    apart = dot(contrast, contrast)
+    apart = np.einsum("ijk,ijk->ij", contrast, contrast)
     away = image - back
-    place = dot(away, contrast) / np.maximum(apart, 1)
-    near = dot(away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
+    place = np.einsum("ijk,ijk->ij", away, contrast) / np.maximum(apart, 1)
+    near = np.einsum("ijk,ijk->ij", away, away) <= np.clip(_SPREADS * spread, _LEAST, _MOST) ** 2
     told = seen & sure & near & (apart >= _CONTRAST**2)
     return np.where(told, np.maximum(place, 0), np.float32(np.inf)).astype(np.float32)
 
@@ -118,7 +117,7 @@ def _around(planes: Floats, where: Bools, reach: float) -> tuple[Floats, Floats,
     sums, total = (cv2.resize(part, where.shape[::-1]) for part in (sums, total))
     means = sums / np.maximum(total, 1e-6)[..., None]
     mean = np.asarray(means[..., :3], np.float32)
-    variance = means[..., 3] - dot(mean, mean)
+    variance = means[..., 3] - np.einsum("ijk,ijk->ij", mean, mean)
     spread = np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
     return mean, spread, np.asarray(total > 1e-3)
 

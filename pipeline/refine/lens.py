@@ -25,6 +25,7 @@ from pipeline.refine.backdrop import (
     Palette,
     fill,
     find_backdrop,
+    length,
     masked_blur,
 )
 from pipeline.refine.light import to_levels, to_light
@@ -35,7 +36,6 @@ from pipeline.refine.transmission import (
     find_transmission,
     see_through,
 )
-from pipeline.refine.vectors import length
 from pipeline.types import Bools, Bytes, Floats
 
 LensMode = Literal["keep", "clear", "auto"]

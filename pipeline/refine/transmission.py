@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 
 from pipeline.compose import window_of
-from pipeline.refine.backdrop import Backdrop, masked_blur
+from pipeline.refine.backdrop import Backdrop, length, masked_blur
 from pipeline.refine.light import to_levels, to_light
-from pipeline.refine.vectors import length
 from pipeline.types import Bools, Floats
 
 LensKind = Literal["clear", "tinted", "dark", "mirrored"]
