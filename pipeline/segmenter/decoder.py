@@ -16,7 +16,7 @@ MASK_NAMES = ("glasses", "glasses", "frame", "lens")
 
 
 class FusedUpscaling(nn.Module):
-    """Stride 16 to mask features at stride 1, fusing the encoder's strides 8, 4 and 2."""
+    """Stride 16 to masks at stride 1, fusing the encoder's strides 8, 4 and 2."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
