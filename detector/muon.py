@@ -39,17 +39,16 @@ class Muon(torch.optim.AdamW):
         return loss
 
     def _step_matrices(self, group: dict[str, Any]) -> None:
-        params = [p for p in group["params"] if p.grad is not None]
-        if not params:
-            return
-        for p in params:
-            if "momentum" not in self.state[p]:
-                # Without a step AdamW takes no state back from a checkpoint.
-                self.state[p].update(step=torch.tensor(0.0), momentum=torch.zeros_like(p))
         rate = group["lr"]
-        for p in params:
-            grad, momentum = p.grad, self.state[p]["momentum"]
-            momentum.lerp_(grad, 1 - _MOMENTUM)
+        for p in group["params"]:
+            grad = p.grad
+            if grad is None:
+                continue
+            state = self.state[p]
+            if "momentum" not in state:
+                # Without a step AdamW takes no state back from a checkpoint.
+                state.update(step=torch.tensor(0.0), momentum=torch.zeros_like(p))
+            momentum = state["momentum"].lerp_(grad, 1 - _MOMENTUM)
             update = orthogonal(grad.lerp(momentum, _MOMENTUM).flatten(1)).reshape(p.shape)
             scale = _SIZE_OF_ADAMW * max(p.shape[0], p[0].numel()) ** 0.5
             p.mul_(1 - rate * group["weight_decay"]).add_(update, alpha=-rate * scale)
