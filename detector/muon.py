@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detector.devices import has_bfloat16
+
 _MOMENTUM = 0.95
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steep at zero, singular values end near 1
 _ROUNDS = 5
@@ -49,7 +51,10 @@ class Muon(torch.optim.AdamW):
                 # Without a step AdamW takes no state back from a checkpoint.
                 state.update(step=torch.tensor(0.0), momentum=torch.zeros_like(p))
             momentum = state["momentum"].lerp_(grad, 1 - _MOMENTUM)
-            update = orthogonal(grad.lerp(momentum, _MOMENTUM).flatten(1)).reshape(p.shape)
+            blend = grad.lerp(momentum, _MOMENTUM).flatten(1)
+            if has_bfloat16(p.device):
+                blend = blend.bfloat16()
+            update = orthogonal(blend).reshape(p.shape)
             scale = _SIZE_OF_ADAMW * max(p.shape[0], p[0].numel()) ** 0.5
             p.mul_(1 - rate * group["weight_decay"]).add_(update, alpha=-rate * scale)
 
@@ -57,8 +62,8 @@ class Muon(torch.optim.AdamW):
 def orthogonal(matrix: Tensor) -> Tensor:
     """The matrix (N, M) with its singular values moved to about 1, by Newton-Schulz steps.
 
-    In the matrix's own precision: processors without instructions for bfloat16, in which these
-    steps mostly are taken, need longer for them than for all else in training.
+    In the matrix's own precision; bfloat16 serves, but processors without instructions for it need
+    longer for these steps in it than for all else in training.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / (wide.norm() + 1e-7)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch normalisation and, unless told not to, ReLU."""
+    """Convolution, batch normalisation and, unless told not to, ReLU.
+
+    A normalisation that keeps its running statistics works through the convolution's weights: the
+    same answer and gradients without passes over its outputs.
+    """
 
     def __init__(
         self, cin: int, cout: int, k: int = 3, stride: int = 1, groups: int = 1, act: bool = True
@@ -23,12 +28,38 @@ class ConvNorm(nn.Sequential):
             layers.append(nn.ReLU(inplace=True))
         super().__init__(*layers)
 
+    def forward(self, x: Tensor) -> Tensor:
+        conv, norm = self[0], self[1]
+        if not isinstance(norm, nn.BatchNorm2d) or norm.training:
+            for part in self:
+                x = part(x)
+            return x
+        assert isinstance(conv, nn.Conv2d)
+        x = _convolve(x, *_folded(conv, norm), conv)
+        return F.relu(x, inplace=True) if len(self) > 2 else x
+
     @property
     def norm(self) -> nn.BatchNorm2d:
         """The normalisation."""
         norm = self[1]
         assert isinstance(norm, nn.BatchNorm2d)
         return norm
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the convolution with the normalisation in it, for gradients to pass."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return conv.weight * scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor, like: nn.Conv2d) -> Tensor:
+    """`like` with another weight and bias."""
+    if like.groups > 1 and x.device.type == "cpu" and torch.is_grad_enabled():
+        # Processors take twice as long for a depthwise filter's gradient in half precision.
+        with torch.autocast("cpu", enabled=False):
+            return like._conv_forward(x.float(), weight, bias)
+    return like._conv_forward(x, weight, bias)
 
 
 class Residual(nn.Module):
@@ -84,11 +115,19 @@ class ContextBlock(nn.Module):
         tokens = (x + self.position(x)).flatten(2).transpose(1, 2)
         qkv = self.qkv(self.norm1(tokens)).view(b, h * w, 3, self.heads, c // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h * w, c)
+        seen = _attend(q, k, v).transpose(1, 2).reshape(b, h * w, c)
         tokens = tokens + self.project(seen)
         tokens = tokens + self.mlp(self.norm2(tokens))
         out: Tensor = tokens.transpose(1, 2).reshape(b, c, h, w)
         return out
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Scaled dot-product attention; written out where a processor needs gradients, for those of
+    torch's own take more than twice as long there."""
+    if q.device.type == "cpu" and torch.is_grad_enabled():
+        return torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2), dim=-1) @ v
+    return F.scaled_dot_product_attention(q, k, v)
 
 
 def fold_norms(module: nn.Module) -> None:

@@ -13,8 +13,8 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 
+from detector.devices import has_bfloat16
 from pipeline.errors import ValidationError
-from pipeline.segmenter.devices import has_bfloat16
 from pipeline.segmenter.edge_samples import ALPHA, COLOURS, GUESS, OWN, THIN
 from pipeline.segmenter.edges import EdgeNet, decided, features
 

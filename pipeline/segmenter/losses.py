@@ -26,15 +26,15 @@ class LossShares:
     gamma: float = 1.0
 
 
-def focal_loss(logits: Tensor, target: Tensor, weight: Tensor, gamma: float) -> Tensor:
+def focal_loss(logits: Tensor, p: Tensor, target: Tensor, weight: Tensor, gamma: float) -> Tensor:
     """Focal loss (Lin et al., ICCV 2017) for soft targets (Li et al., NeurIPS 2020): the
     cross-entropy times |target - p|^gamma, weighted mean over pixels: (B, M).
 
-    `weight` is (B, 1, S, S).
+    `p` is the logits' sigmoid, `weight` is (B, 1, S, S).
     """
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     with torch.no_grad():
-        factor = (target - torch.sigmoid(logits)).abs()
+        factor = (target - p).abs_()
         if gamma != 1.0:
             factor = factor**gamma
         factor *= weight
@@ -42,11 +42,11 @@ def focal_loss(logits: Tensor, target: Tensor, weight: Tensor, gamma: float) -> 
     return (entropy * factor).sum(dim=(-1, -2)) / total
 
 
-def dice_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """1 - Dice over weighted pixels (Milletari et al., 3DV 2016): (B, M)."""
-    p = torch.sigmoid(logits)
-    both = (p * target * weight).sum(dim=(-1, -2))
-    sizes = (p * weight).sum(dim=(-1, -2)) + (target * weight).sum(dim=(-1, -2))
+def dice_loss(p: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """1 - Dice over weighted pixels (Milletari et al., 3DV 2016) of probabilities: (B, M)."""
+    weighted = p * weight
+    both = (weighted * target).sum(dim=(-1, -2))
+    sizes = weighted.sum(dim=(-1, -2)) + (target * weight).sum(dim=(-1, -2))
     return 1 - (2 * both + 50) / (sizes + 50)
 
 
@@ -79,8 +79,9 @@ def segmentation_loss(
     if parts is not None:
         counts[:, 2:] = parts.float()[:, None]
     share = logits.new_tensor(MASK_SHARES[:count]) * counts
-    focal = focal_loss(logits, target, weight, shares.gamma)
-    dice = dice_loss(logits, target, weight)
+    p = torch.sigmoid(logits)
+    focal = focal_loss(logits, p, target, weight, shares.gamma)
+    dice = dice_loss(p, target, weight)
     iou = true_iou(logits, target)
     masks = ((shares.focal * focal + shares.dice * dice) * share).sum() / share.sum()
     error = (F.mse_loss(quality.float(), iou, reduction="none") * counts).sum() / counts.sum()

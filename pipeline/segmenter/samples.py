@@ -109,16 +109,27 @@ def read_scene(scene: Scene) -> tuple[Bytes, list[Bytes]]:
             raise UnreadableImage(f"{path} is {bgr.shape[:2]}, its picture {arrays[0].shape[:2]}")
         arrays.append(bgr)
     rgb = cv2.cvtColor(arrays[0], cv2.COLOR_BGR2RGB)
-    return rgb, [np.ascontiguousarray(m[..., 2:0:-1]) for m in arrays[1:]]
+    return rgb, [_frame_and_lens(m) for m in arrays[1:]]
+
+
+def _frame_and_lens(bgr: Bytes) -> Bytes:
+    """Red and green, several times as fast as by a slice."""
+    pair: Bytes = np.empty((*bgr.shape[:2], 2), np.uint8)
+    cv2.mixChannels([bgr], [pair], [2, 0, 1, 1])
+    return pair
 
 
 def hull_of(mask: Bytes) -> Floats | None:
     """Convex hull, float32 (K, 2) xy, of coverage above one half; None under 30 pixels."""
     on = (np.maximum(mask[..., 0], mask[..., 1]) > 127).astype(np.uint8)
-    points = cv2.findNonZero(on)
-    if points is None or len(points) < 30:
+    if cv2.countNonZero(on) < 30:
         return None
-    return cv2.convexHull(points).reshape(-1, 2).astype(np.float32)
+    # The hull of all points is the hull of each row's ends, of which there are far fewer.
+    rows = np.flatnonzero(on.any(axis=1))
+    kept = on[rows]
+    left, right = kept.argmax(axis=1), on.shape[1] - 1 - kept[:, ::-1].argmax(axis=1)
+    ends = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], axis=1)
+    return cv2.convexHull(ends.astype(np.int32)).reshape(-1, 2).astype(np.float32)
 
 
 def make_sample(

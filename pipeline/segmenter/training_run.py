@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from detector.devices import has_bfloat16
 from detector.muon import Muon, grouped
 from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.devices import choose_device, has_bfloat16
+from pipeline.segmenter.devices import choose_device
 from pipeline.segmenter.encoder import CompactConfig
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.tunable import FILES, TunableSam, load_tunable, save_tunable

@@ -286,8 +286,8 @@ def test_dice_and_iou_of_a_perfect_answer() -> None:
     target[..., 8:20, 4:28] = 1
     logits = target * 40 - 20
     ones = torch.ones_like(target)
-    assert dice_loss(logits, target, ones).item() < 1e-4
-    assert dice_loss(-logits, target, ones).item() > 0.8
+    assert dice_loss(torch.sigmoid(logits), target, ones).item() < 1e-4
+    assert dice_loss(torch.sigmoid(-logits), target, ones).item() > 0.8
     assert true_iou(logits, target).item() == 1
     assert true_iou(logits, target.roll(6, -2)).item() == pytest.approx(1 / 3)
 
