@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
@@ -55,11 +56,11 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor, like: nn.Conv2d) -> Tensor:
     """`like` with another weight and bias."""
-    if like.groups > 1 and x.device.type == "cpu" and torch.is_grad_enabled():
-        # Processors take twice as long for a depthwise filter's gradient in half precision.
-        with torch.autocast("cpu", enabled=False):
-            return like._conv_forward(x.float(), weight, bias)
-    return like._conv_forward(x, weight, bias)
+    wide = like.groups > 1 and x.device.type == "cpu" and torch.is_grad_enabled()
+    # Processors take twice as long for a depthwise filter's gradient in half precision.
+    with torch.autocast("cpu", enabled=False) if wide else nullcontext():
+        out: Tensor = like._conv_forward(x.float() if wide else x, weight, bias)
+    return out
 
 
 class Residual(nn.Module):
