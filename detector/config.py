@@ -74,6 +74,9 @@ class TrainingConfig(_Strict):
     """At most so many validation pictures during training; the final figures use all."""
     freeze: int = Field(0, ge=0)
     """Leave the first layers as they are."""
+    frozen_norms: bool = False
+    """Batch normalisation uses and keeps its running statistics: for further training, in small
+    batches of pictures that augmentation has changed."""
     augmentation: AugmentationConfig = AugmentationConfig()
 
 

@@ -20,6 +20,7 @@ from detector.checkpoint import Checkpoint, build
 from detector.config import TrainingConfig
 from detector.dataset import Example
 from detector.muon import Muon, grouped
+from detector.norms import freeze_norms
 from detector.types import CLASS_NAMES
 from detector.yolo_data import EyewearDataset
 
@@ -224,6 +225,12 @@ class EyewearTrainer(DetectionTrainer):
         plain = {"params": [p for p in params if p.ndim < 2], "weight_decay": 0.0}
         groups = [*grouped((p for p in params if p.ndim > 1), decay), plain]
         return Muon(groups, lr=lr, betas=(momentum, 0.999))
+
+    def _model_train(self) -> None:
+        super()._model_train()  # type: ignore[no-untyped-call]
+        assert isinstance(self.model, nn.Module)
+        if self.config.frozen_norms:
+            freeze_norms(self.model)
 
     def _setup_train(self) -> None:
         super()._setup_train()  # type: ignore[no-untyped-call]

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from detector.norms import freeze_norms
 from pipeline.errors import ValidationError
 from pipeline.segmenter.checkpoints import CHECKPOINT, resume, save_checkpoint
 from pipeline.segmenter.coarse import as_logits, guided
@@ -137,13 +138,6 @@ def take_step(run: Run, batch: Batch, autocast: bool) -> dict[str, float]:
     run.crops += len(batch.labels)
     update_average(run)
     return {"loss": loss.item(), "iou": iou[:, 0].mean().item(), "norm": float(norm)}
-
-
-def freeze_norms(model: nn.Module) -> None:
-    """Let batch normalisation use and keep its running statistics until `model.train()`."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
 
 
 def batch_loss(

@@ -111,6 +111,26 @@ def test_a_run_with_muon_goes_on_where_it_stopped(tmp_path: Path, toy_dataset: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_norms_keep_their_statistics_and_the_rest_learns(
+    frozen: bool, run: Path, tmp_path: Path, toy_dataset: Path
+) -> None:
+    start = run / "export" / "eyeglasses-yolo11n.safetensors"
+    config = small("epochs=1", f"frozen_norms={frozen}")
+    training.train([toy_dataset], str(start), config, tmp_path / "run", report=lambda _: None)
+    before, after = (
+        checkpoint.read_checkpoint(file).state
+        for file in (start, tmp_path / "run" / "export" / start.name)
+    )
+    assert before and after
+    statistics = {name for name in before if name.endswith(("running_mean", "running_var"))}
+    learned = {name for name in before if name.endswith("conv.weight")}
+    assert statistics
+    assert all(before[name].equal(after[name]) for name in statistics) == frozen
+    assert not all(before[name].equal(after[name]) for name in learned)
+
+
+@pytest.mark.slow
 def test_weights_of_ours_and_of_ultralytics_are_a_start(
     run: Path, tmp_path: Path, toy_dataset: Path
 ) -> None:
