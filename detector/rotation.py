@@ -124,9 +124,17 @@ def _hull(on: NDArray[np.bool_]) -> Outline | None:
     """The hull of what is set in a mask (H, W)."""
     if not on.any():
         return None
-    points = cv2.findNonZero(on.view(np.uint8))
-    hull = cv2.convexHull(points).reshape(-1, 2)
+    hull = cv2.convexHull(row_ends(on)).reshape(-1, 2)
     corners = np.concatenate([hull + [x, y] for x in (0, 1) for y in (0, 1)]).astype(np.float32)
     height, width = on.shape
     outline = cv2.convexHull(corners).reshape(-1, 2) / np.array([width, height], np.float32)
     return np.asarray(outline, np.float32)
+
+
+def row_ends(on: NDArray[Any]) -> NDArray[np.int32]:
+    """The first and the last pixel that is set of each row of a mask (H, W), (N, 2) xy: the hull of
+    them is that of all that is set, of which there is far more."""
+    rows = np.flatnonzero(on.any(axis=1))
+    kept = on[rows] != 0
+    left, right = kept.argmax(axis=1), on.shape[1] - 1 - kept[:, ::-1].argmax(axis=1)
+    return np.column_stack([np.append(left, right), np.append(rows, rows)]).astype(np.int32)

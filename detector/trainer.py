@@ -7,11 +7,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from detector import quiet  # noqa: F401  (before ultralytics)
@@ -20,12 +21,13 @@ from detector.checkpoint import Checkpoint, build
 from detector.config import TrainingConfig
 from detector.dataset import Example
 from detector.muon import Muon, grouped
-from detector.norms import freeze_norms
+from detector.norms import freeze_norms, frozen_norm
 from detector.types import CLASS_NAMES
 from detector.yolo_data import EyewearDataset
 
 # isort: split
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.modules.conv import Conv
 
 PROGRESS = "progress.json"
 _ENDLESS = 1_000_000  # epochs, where a time budget ends the run
@@ -231,6 +233,10 @@ class EyewearTrainer(DetectionTrainer):
         assert isinstance(self.model, nn.Module)
         if self.config.frozen_norms:
             freeze_norms(self.model)
+            for layer in self.model.modules():
+                if type(layer).forward is Conv.forward:
+                    # Of the network in training alone: what is saved is its average.
+                    layer.forward = partial(_with_frozen_norm, layer)
 
     def _setup_train(self) -> None:
         super()._setup_train()  # type: ignore[no-untyped-call]
@@ -244,6 +250,10 @@ class EyewearTrainer(DetectionTrainer):
 
     def _get_warmup_iterations(self, num_batches: int) -> int:
         return min(self.config.warmup_steps, num_batches * self.epochs // 4)
+
+
+def _with_frozen_norm(layer: Any, x: Tensor) -> Any:
+    return layer.act(frozen_norm(layer.conv, layer.bn, x))
 
 
 def _end_mosaic(trainer: EyewearTrainer) -> None:

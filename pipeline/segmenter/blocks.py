@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from detector.norms import frozen_norm
 
 
 class ConvNorm(nn.Sequential):
@@ -31,12 +32,11 @@ class ConvNorm(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         conv, norm = self[0], self[1]
-        if not isinstance(norm, nn.BatchNorm2d) or norm.training:
-            for part in self:
-                x = part(x)
-            return x
-        assert isinstance(conv, nn.Conv2d)
-        x = _convolve(x, *_folded(conv, norm), conv)
+        if isinstance(norm, nn.BatchNorm2d) and not norm.training:
+            assert isinstance(conv, nn.Conv2d)
+            x = frozen_norm(conv, norm, x)
+        else:
+            x = norm(conv(x))
         return F.relu(x, inplace=True) if len(self) > 2 else x
 
     @property
@@ -45,22 +45,6 @@ class ConvNorm(nn.Sequential):
         norm = self[1]
         assert isinstance(norm, nn.BatchNorm2d)
         return norm
-
-
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the convolution with the normalisation in it, for gradients to pass."""
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return conv.weight * scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale
-
-
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor, like: nn.Conv2d) -> Tensor:
-    """`like` with another weight and bias."""
-    wide = like.groups > 1 and x.device.type == "cpu" and torch.is_grad_enabled()
-    # Processors take twice as long for a depthwise filter's gradient in half precision.
-    with torch.autocast("cpu", enabled=False) if wide else nullcontext():
-        out: Tensor = like._conv_forward(x.float() if wide else x, weight, bias)
-    return out
 
 
 class Residual(nn.Module):

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.rotation import row_ends
 from pipeline.errors import UnreadableImage, ValidationError
 from pipeline.segmenter.augment import block_light, cast_shadow, photometric
 from pipeline.segmenter.mixing import Crop, paste, stack
@@ -124,12 +125,7 @@ def hull_of(mask: Bytes) -> Floats | None:
     on = (np.maximum(mask[..., 0], mask[..., 1]) > 127).astype(np.uint8)
     if cv2.countNonZero(on) < 30:
         return None
-    # The hull of all points is the hull of each row's ends, of which there are far fewer.
-    rows = np.flatnonzero(on.any(axis=1))
-    kept = on[rows]
-    left, right = kept.argmax(axis=1), on.shape[1] - 1 - kept[:, ::-1].argmax(axis=1)
-    ends = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], axis=1)
-    return cv2.convexHull(ends.astype(np.int32)).reshape(-1, 2).astype(np.float32)
+    return cv2.convexHull(row_ends(on)).reshape(-1, 2).astype(np.float32)
 
 
 def make_sample(

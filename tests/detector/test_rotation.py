@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
 from training_pictures import training_set
 
 from detector.dataset import Example, read_dataset
-from detector.rotation import Turn, outlines_of
+from detector.rotation import Turn, outlines_of, row_ends
 from detector.types import overlap
 
 
@@ -168,3 +170,16 @@ def test_training_turns_every_second_picture(tmp_path: Path, zoom: float) -> Non
         turned += int((label["img"] == 114).all(axis=2).sum() > 200)
     assert 7 <= turned <= 23
     assert dataset[0]["img"].shape == (3, 320, 320)
+
+
+@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)))
+def test_the_ends_of_rows_have_the_hull_of_all(on: np.ndarray) -> None:
+    ends = row_ends(on)
+    assert on[ends[:, 1], ends[:, 0]].all()
+    if not on.any():
+        assert len(ends) == 0
+        return
+    every = cv2.findNonZero(on.astype(np.uint8))
+    one, other = (cv2.contourArea(cv2.convexHull(points)) for points in (ends, every))
+    assert one == other
+    assert cv2.boundingRect(ends) == cv2.boundingRect(every)
