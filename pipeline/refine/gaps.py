@@ -4,7 +4,8 @@ A gap narrower than a few cells of the mask's grid closes: the sliver between tw
 the side. It is opened where all of this holds: the network is not sure of glasses; the photo has
 the background's colour there and not that of the glasses beside it; the place is no wider than
 what a grid can close, for a wide place of the background's colour is a clear lens; and it borders
-on open background. The edge is looked for afterwards, so what was opened wrongly may close again.
+on open background, of which a speck is none. The edge is looked for afterwards, so what was opened
+wrongly may close again.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ def open_gaps(work: Working, diagonal: float) -> Working:
     if not doubt.any():
         return work
     like = doubt & (_place(work, diagonal) < _TOWARDS)
-    narrow = _narrow(np.asarray(like | ~mask), max(2, round(_NARROW * diagonal)))
-    opened = _joined(np.asarray(like & narrow), np.asarray(~mask))
+    radius = max(2, round(_NARROW * diagonal))
+    narrow = _narrow(np.asarray(like | ~mask), radius)
+    opened = _joined(np.asarray(like & narrow), _open(np.asarray(~mask), radius**2))
     opened |= _films(np.asarray(mask & ~opened), opened, diagonal) & doubt
     guess = work.guess.copy()
     guess[opened] = np.minimum(guess[opened], _DOUBTED)
@@ -135,6 +137,16 @@ def _films(rest: Bools, opened: Bools, diagonal: float) -> Bools:
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * radius + 1, 4 * radius + 1))
     beside = cv2.dilate(opened.view(np.uint8), reach) > 0
     return np.asarray(_narrow(rest, radius) & beside)
+
+
+def _open(background: Bools, least: int) -> Bools:
+    """Return the pieces of background of at least so many pixels."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        background.view(np.uint8), connectivity=4
+    )
+    large = stats[:, cv2.CC_STAT_AREA] >= least
+    large[0] = False
+    return np.asarray(large[labels])
 
 
 def _joined(wanted: Bools, background: Bools) -> Bools:

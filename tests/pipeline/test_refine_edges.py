@@ -171,6 +171,18 @@ def test_a_gap_is_opened_where_the_network_doubts_and_the_colour_is_the_backgrou
     assert share > 0.9 if opened else share < 0.05
 
 
+@pytest.mark.parametrize(("seen", "opened"), [((80, 76, 120, 80), True), ((80, 77, 83, 79), False)])
+def test_a_speck_of_background_opens_no_gap(seen: tuple[int, int, int, int], opened: bool) -> None:
+    """A network that is unsure in a clear lens leaves specks there."""
+    whole, clear = drawn((40, 69, 360, 87)), drawn((80, 76, 300, 80))
+    closed = drawn((120, 76, 300, 80))
+    guess = whole * np.uint8(255)
+    guess[clear] = 200
+    work = Working(photo(whole & ~clear), whole & ~drawn(seen), guess, None, 1)
+    share = 1 - open_gaps(work, 1000).mask[closed].mean()
+    assert share > 0.4 if opened else share < 0.05
+
+
 @pytest.mark.parametrize(("doubt", "left"), [(200, False), (255, True)])
 def test_a_film_between_an_opened_gap_and_the_background_is_opened_too(
     doubt: int, left: bool
