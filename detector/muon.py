@@ -42,6 +42,7 @@ class Muon(torch.optim.AdamW):
 
     def _step_matrices(self, group: dict[str, Any]) -> None:
         rate = group["lr"]
+        half = bool(group["params"]) and has_bfloat16(group["params"][0].device)
         for p in group["params"]:
             grad = p.grad
             if grad is None:
@@ -52,9 +53,7 @@ class Muon(torch.optim.AdamW):
                 state.update(step=torch.tensor(0.0), momentum=torch.zeros_like(p))
             momentum = state["momentum"].lerp_(grad, 1 - _MOMENTUM)
             blend = grad.lerp(momentum, _MOMENTUM).flatten(1)
-            if has_bfloat16(p.device):
-                blend = blend.bfloat16()
-            update = orthogonal(blend).reshape(p.shape)
+            update = orthogonal(blend.bfloat16() if half else blend).reshape(p.shape)
             scale = _SIZE_OF_ADAMW * max(p.shape[0], p[0].numel()) ** 0.5
             p.mul_(1 - rate * group["weight_decay"]).add_(update, alpha=-rate * scale)
 

@@ -20,6 +20,7 @@ from detector.augmentation import build_augmentation
 from detector.checkpoint import Checkpoint, build
 from detector.config import TrainingConfig
 from detector.dataset import Example
+from detector.devices import has_bfloat16
 from detector.muon import Muon, grouped
 from detector.norms import freeze_norms, frozen_norm
 from detector.types import CLASS_NAMES
@@ -110,7 +111,7 @@ def mixed_precision(config: TrainingConfig) -> bool:
     """Whether to compute in 16 bits: asked for, or the device has instructions for it."""
     if config.precision != "auto":
         return config.precision == "mixed"
-    return config.device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())
+    return config.device != "cpu" or has_bfloat16(torch.device("cpu"))
 
 
 class EyewearTrainer(DetectionTrainer):
