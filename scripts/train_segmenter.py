@@ -9,6 +9,8 @@
 
 `--init` takes compact weights (`embedded`: those shipped), or the public checkpoints of
 segment-anything (ViT-B, -L, -H) and MobileSAM, of which prompt encoder and mask decoder learn.
+Compact weights may go on in a deeper network, which starts with the same answers: `--set
+network.context_depth=6`, also `network.depths` and `network.mix_depth`.
 
 Writes OUT/compact.safetensors (float16), or OUT/vit_b.pth, vit_l.pth, vit_h.pth or mobile_sam.pt
 in the layout of the public file for `segmenter.kind` and `segmenter.weights`; beside it its model

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.fitting import fit_box
-from pipeline.segmenter.compact import SIZE_STEP, CompactSam
+from pipeline.segmenter.compact import PRIOR_LIMIT, SIZE_STEP, CompactSam
 from pipeline.segmenter.loader import Batch
-from pipeline.segmenter.predictor import GLASSES, PRIOR_LIMIT, REFIT
+from pipeline.segmenter.predictor import GLASSES, REFIT
 from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B, NEGATIVE, POSITIVE
 
 _SHARE = 0.625
@@ -35,10 +35,10 @@ def guided(model: CompactSam, batch: Batch) -> Batch:
     training = model.training
     model.eval()
     view = F.interpolate(batch.image.float(), (small, small), mode="area")
-    embedding, features = model.encode(model.preprocess(view))
+    encoded = model.encode(model.preprocess(view))
     prior = F.interpolate(as_logits(batch.prior), (small // 4, small // 4), mode="area")
     coords = batch.coords * (small / side)
-    logits, _ = model.decode(embedding, features, coords, batch.labels, prior, batch.has_prior)
+    logits, _ = model.decode(encoded, coords, batch.labels, prior, batch.has_prior)
     model.train(training)
     answer = logits[:, GLASSES].float()
     quarter = F.interpolate(answer[:, None], (side // 4, side // 4), mode="bilinear")

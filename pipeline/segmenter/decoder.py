@@ -22,7 +22,7 @@ class FusedUpscaling(nn.Module):
         super().__init__()
         inside = (config.embed_dim, *reversed(config.widths[:2]), config.stem)
         self.mask_dim = config.mask_dim
-        self.mix = nn.Sequential(WideMix(config.embed_dim), WideMix(config.embed_dim))
+        self.mix = nn.Sequential(*(WideMix(config.embed_dim) for _ in range(config.mix_depth)))
         self.shrink = nn.ModuleList(
             ConvNorm(a, b, 1, act=False) for a, b in zip(inside[:-1], inside[1:], strict=True)
         )

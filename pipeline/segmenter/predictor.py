@@ -18,12 +18,11 @@ from torch.nn import functional as F
 from pipeline.errors import ValidationError
 from pipeline.fitting import fit_box
 from pipeline.segmenter.blocks import fold_norms
-from pipeline.segmenter.compact import CompactSam
-from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B, STRIDE
+from pipeline.segmenter.compact import PRIOR_LIMIT, CompactSam
+from pipeline.segmenter.prompt_encoder import CORNER_A, CORNER_B
 from pipeline.segmenter.weights_io import load_compact
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
 
-PRIOR_LIMIT = 8.0  # mask inputs are logits within this
 REFIT = 0.05  # of a box: smaller corrections are as often wrong as right
 GLASSES, _, FRAME, LENS = range(4)
 
@@ -116,13 +115,13 @@ class CompactPredictor(SamPredictor):  # type: ignore[misc]
         logits (B, 4, S, S) and quality (B, 4)."""
         if not self.is_image_set:
             raise RuntimeError("An image must be set with .set_image(...) before mask prediction.")
-        embedding, features = self.features
-        coords, labels = _as_points(point_coords, point_labels, boxes, embedding)
+        encoded = self.features
+        coords, labels = _as_points(point_coords, point_labels, boxes, encoded[-1])
         if mask_input is not None:
-            side = embedding.shape[-1] * STRIDE // 4
+            side = encoded[-1].shape[-1]
             mask_input = F.interpolate(mask_input.float(), (side, side), mode="bilinear")
             mask_input = mask_input.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
-        return self.model.decode(embedding, features, coords, labels, mask_input)
+        return self.model.decode(encoded, coords, labels, mask_input)
 
 
 def _as_points(

@@ -75,13 +75,13 @@ class GridPromptEncoder(PromptEncoder):  # type: ignore[misc]
                 dense = embedded
             else:
                 dense = torch.where(has_mask[:, None, None, None], embedded, dense)
-        return sparse, dense + self.drawn(self._draw(coords, labels))
+        return sparse, dense + self.drawn(self.draw(coords, labels))
 
-    def _draw(self, coords: Tensor, labels: Tensor) -> Tensor:
-        """Draw prompts as (B, 3, h, w): share of each cell inside the box, and soft discs at
-        the positive and the negative points."""
-        h, w = self.image_embedding_size
-        cells = coords / STRIDE
+    def draw(self, coords: Tensor, labels: Tensor, stride: int = STRIDE) -> Tensor:
+        """Draw prompts as (B, 3, h, w), in cells of `stride` pixels: share of each cell inside
+        the box, and soft discs, about a cell wide, at the positive and the negative points."""
+        h, w = (side * STRIDE // stride for side in self.image_embedding_size)
+        cells = coords / stride
         ys = torch.arange(h, device=coords.device, dtype=torch.float32)
         xs = torch.arange(w, device=coords.device, dtype=torch.float32)
         a = _pick(cells, labels, CORNER_A)

@@ -14,18 +14,20 @@ from pipeline.tree import apply_override, read_tree
 
 
 class NetworkConfig(BaseModel):
-    """Sizes of a network trained from scratch; see `encoder.CompactConfig`."""
+    """Sizes of a network trained from scratch, or of a deeper one that goes on from given weights;
+    see `encoder.CompactConfig`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stem: int = 16
     widths: tuple[int, int, int] = (32, 96, 128)
-    depths: tuple[int, int, int] = (2, 3, 4)
+    depths: tuple[int, int, int] = (3, 4, 6)
     context_width: int = 256
-    context_depth: int = 3
+    context_depth: int = 5
     embed_dim: int = 128
     transformer_depth: int = 2
     mask_dim: int = 8
+    mix_depth: int = 3
 
 
 class TrainConfig(BaseModel):

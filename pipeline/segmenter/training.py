@@ -22,10 +22,9 @@ from detector.norms import freeze_norms
 from pipeline.errors import ValidationError
 from pipeline.segmenter.checkpoints import CHECKPOINT, resume, save_checkpoint
 from pipeline.segmenter.coarse import as_logits, guided
-from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.compact import PRIOR_LIMIT, CompactSam
 from pipeline.segmenter.loader import Batch, batches
 from pipeline.segmenter.losses import LossShares, segmentation_loss
-from pipeline.segmenter.predictor import PRIOR_LIMIT
 from pipeline.segmenter.samples import Scene, list_scenes
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.training_run import (
@@ -145,20 +144,18 @@ def batch_loss(
 ) -> tuple[Tensor, Tensor]:
     """Loss of one batch; `twice` asks again with the first answer as mask input and a point
     where it was wrong, as SAM is trained."""
-    embedding, features = model.encode(model.preprocess(batch.image))
+    encoded = model.encode(model.preprocess(batch.image))
     planes = batch.planes.float() / 255
     weight = batch.weight.float()
     prior = as_logits(batch.prior)
-    logits, quality = model.decode(
-        embedding, features, batch.coords, batch.labels, prior, batch.has_prior
-    )
+    logits, quality = model.decode(encoded, batch.coords, batch.labels, prior, batch.has_prior)
     loss, iou = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     if not twice:
         return loss, iou
     first = logits[:, :1].detach().float()
     prior = F.avg_pool2d(first, 4).clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
     coords, labels = correct(first[:, 0] > 0, planes[:, 0] > 0.5, batch.coords, batch.labels)
-    logits, quality = model.decode(embedding, features, coords, labels, prior)
+    logits, quality = model.decode(encoded, coords, labels, prior)
     again, _ = segmentation_loss(logits, quality, planes, weight, shares, batch.parts)
     return (loss + again) / 2, iou
 

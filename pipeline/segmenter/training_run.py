@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.devices import choose_device
 from pipeline.segmenter.encoder import CompactConfig
+from pipeline.segmenter.growth import deepened
 from pipeline.segmenter.train_config import TrainConfig
 from pipeline.segmenter.tunable import FILES, TunableSam, load_tunable, save_tunable
 from pipeline.segmenter.weights_io import EMBEDDED, load_compact, save_compact, sha256_of
@@ -65,7 +66,7 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
     the one shipped) or a public checkpoint, told by what the file holds.
 
     Raises:
-        ConfigError: sizes of a network are set for a checkpoint that has its own.
+        ConfigError: sizes of a network are set that do not go with the given weights.
         WeightsError: the file is missing, unreadable, or of a model that cannot be trained.
     """
     prepare(config)
@@ -77,6 +78,9 @@ def start(config: TrainConfig, minutes: float, init: Path | None) -> Run:
     model: Trainable
     if _is_compact(file):
         model = load_compact(init)
+        told = config.network.model_dump(include=config.network.model_fields_set)
+        if told:
+            model = deepened(model, replace(model.config, **told))
     else:
         model = load_tunable(file)
         refuse_network(config, file)

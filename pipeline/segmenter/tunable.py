@@ -75,7 +75,7 @@ class TunableSam(nn.Module):
         return normal
 
     @torch.no_grad()
-    def encode(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def encode(self, x: Tensor) -> list[Tensor]:
         """Preprocessed (B, 3, S, S) -> image embedding, and the crops themselves, from which
         `decode` reads S.
 
@@ -86,12 +86,11 @@ class TunableSam(nn.Module):
         if x.shape[-1] != self.size:
             side = (self.size, self.size)
             large = F.interpolate(x, side, mode="bicubic", antialias=True)
-        return torch.cat([self.sam.image_encoder(one[None]) for one in large]), [x]
+        return [torch.cat([self.sam.image_encoder(one[None]) for one in large]), x]
 
     def decode(
         self,
-        embedding: Tensor,
-        features: list[Tensor],
+        encoded: list[Tensor],
         coords: Tensor,
         labels: Tensor,
         masks: Tensor | None = None,
@@ -103,7 +102,8 @@ class TunableSam(nn.Module):
         for the box's corners, and -1 for nothing; masks (B, 1, h, w) logits, of which those
         count that `has_mask` (B,) names; all where None.
         """
-        side = features[0].shape[-1]
+        embedding, crops = encoded
+        side = crops.shape[-1]
         coords = coords.float() * (self.size / side)
         embedding = embedding.expand(len(coords), -1, -1, -1)
         counts = [masks is not None] * len(coords) if has_mask is None else has_mask.tolist()

@@ -83,10 +83,10 @@ def _one(
     window = window_around(box, rgb.shape[:2])
     device = model.device
     image = torch.from_numpy(extract(rgb, window, size)).permute(2, 0, 1)[None].to(device)
-    embedding, features = model.encode(model.preprocess(image))
+    encoded = model.encode(model.preprocess(image))
     coords = torch.from_numpy(window.to_window(box.reshape(1, 2, 2), size)).to(device)
     labels = torch.tensor([[2, 3]], device=device)
-    logits, quality = model.decode(embedding, features, coords, labels)
+    logits, quality = model.decode(encoded, coords, labels)
     on = (logits[0].float() > 0).cpu().numpy()
     planes = [
         extract_mask(p > 127, window, size) > 0.5 for p in (truth.glasses, truth.frame, truth.lens)

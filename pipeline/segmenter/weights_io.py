@@ -20,7 +20,8 @@ from pipeline.errors import WeightsError
 from pipeline.segmenter.compact import CompactSam
 from pipeline.segmenter.encoder import CompactConfig
 
-FORMAT = "eyecut-compact-2"
+FORMAT = "eyecut-compact-3"
+WITHOUT_HINTS = "eyecut-compact-2"  # from before the image encoder heard of prompts; zeros do so
 _META = "eyecut"  # one key: safetensors writes several in any order, and so with any hash
 CARD = "model_card.json"
 EMBEDDED = Path(__file__).parent / "weights" / "compact.safetensors"
@@ -63,7 +64,7 @@ def load_compact(path: str | Path = "embedded", device: str | torch.device = "cp
             tensors = {name: reader.get_tensor(name).float() for name in reader.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{file} is not a readable safetensors file: {error}") from error
-    if told.get("format") != FORMAT:
+    if told.get("format") not in (FORMAT, WITHOUT_HINTS):
         raise WeightsError(
             f"{file} holds no compact segmenter ({FORMAT}); "
             "train one with scripts/train_segmenter.py"
@@ -74,6 +75,8 @@ def load_compact(path: str | Path = "embedded", device: str | torch.device = "cp
     except RuntimeError as error:
         raise WeightsError(f"{file} does not fit the network it describes: {error}") from error
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if told["format"] == WITHOUT_HINTS:
+        missing = [name for name in missing if not name.startswith("image_encoder.hints.")]
     if missing or unexpected:
         raise WeightsError(f"{file}: weights missing {missing[:3]}, unknown {unexpected[:3]}")
     model.to(device).eval()

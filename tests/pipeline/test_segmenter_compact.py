@@ -15,22 +15,32 @@ from segment_anything.modeling import MaskDecoder, PromptEncoder
 
 from pipeline.errors import ValidationError, WeightsError
 from pipeline.segmenter.blocks import fold_norms
-from pipeline.segmenter.compact import CompactSam
+from pipeline.segmenter.compact import HINT_GAIN, CompactSam
 from pipeline.segmenter.decoder import FusedUpscaling, expected_iou
-from pipeline.segmenter.encoder import CompactConfig
+from pipeline.segmenter.encoder import HINTS, CompactConfig
 from pipeline.segmenter.predictor import CompactModel, CompactPredictor
 from pipeline.segmenter.sam import sam_model_registry
-from pipeline.segmenter.weights_io import load_compact, save_compact, sha256_of, write_card
+from pipeline.segmenter.weights_io import (
+    FORMAT,
+    WITHOUT_HINTS,
+    load_compact,
+    save_compact,
+    sha256_of,
+    write_card,
+)
 from pipeline.segmenter.windowed import Answer, CropPrompt, WindowedSegmenter
 from pipeline.types import Photo, Prompt
 
-SMALL = CompactConfig(8, (8, 16, 16), (1, 1, 1), 16, 1, 16, 1, 4)
+SMALL = CompactConfig(8, (8, 16, 16), (1, 1, 1), 16, 1, 16, 1, 4, 1)
 
 
 @pytest.fixture(scope="module")
 def model() -> CompactSam:
     torch.manual_seed(0)
-    return CompactSam(SMALL).eval()
+    model = CompactSam(SMALL).eval()
+    for hint in model.image_encoder.hints:  # zero before training
+        torch.nn.init.normal_(hint.weight, std=0.3)
+    return model
 
 
 @pytest.fixture
@@ -56,11 +66,10 @@ def test_the_full_size_fits_in_sixteen_megabytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [64, 128, 192])
 def test_masks_have_the_size_of_the_input(model: CompactSam, size: int) -> None:
     with torch.inference_mode():
-        embedding, features = model.encode(model.preprocess(torch.zeros(2, 3, size, size)))
+        encoded = model.encode(model.preprocess(torch.zeros(2, 3, size, size)))
         coords = torch.tensor([[[4.0, 4.0], [40.0, 30.0]]] * 2)
         labels = torch.tensor([[2, 3], [1, -1]])
-        logits, quality = model.decode(embedding, features, coords, labels)
-    assert embedding.shape[-1] == size // 16
+        logits, quality = model.decode(encoded, coords, labels)
     assert logits.shape == (2, 4, size, size) and quality.shape == (2, 4)
     assert ((quality >= 0) & (quality <= 1)).all()
 
@@ -68,12 +77,12 @@ def test_masks_have_the_size_of_the_input(model: CompactSam, size: int) -> None:
 def test_every_kind_of_prompt_changes_the_answer(model: CompactSam) -> None:
     """With random weights each must at least be heard."""
     with torch.inference_mode():
-        embedding, features = model.encode(model.preprocess(torch.rand(1, 3, 128, 128) * 255))
+        encoded = model.encode(model.preprocess(torch.rand(1, 3, 128, 128) * 255))
 
         def ask(points: list[tuple[float, float, int]], prior: float | None = None) -> torch.Tensor:
             table = torch.tensor(points).reshape(1, -1, 3)
             masks = None if prior is None else torch.full((1, 1, 32, 32), prior)
-            return model.decode(embedding, features, table[..., :2], table[..., 2].long(), masks)[0]
+            return model.decode(encoded, table[..., :2], table[..., 2].long(), masks)[0]
 
         plain = ask([(20, 20, 2), (100, 90, 3)])
         for other in (
@@ -117,6 +126,59 @@ def test_folded_norms_give_the_same_answer() -> None:
     one, other = (CompactModel(m, coarse=64).answer(image, prompt) for m in (model, folded))
     np.testing.assert_allclose(one.glasses, other.glasses, atol=1e-3, rtol=1e-3)
     assert abs(one.quality - other.quality) < 1e-4
+
+
+def test_the_image_encoder_hears_of_every_kind_of_prompt(model: CompactSam) -> None:
+    coords = torch.tensor([[[20.0, 20.0], [100.0, 90.0], [50.0, 50.0], [60.0, 70.0]]])
+    kinds = torch.tensor([[2, 3, -1, -1], [-1, -1, 1, -1], [-1, -1, -1, 0], [-1, -1, -1, -1]])
+    masks = torch.zeros(4, 1, 32, 32)
+    masks[3] = 8.0
+    told = torch.tensor([False, False, False, True])
+    with torch.inference_mode():
+        encoded = model.encode(model.preprocess(torch.rand(1, 3, 128, 128) * 255))
+        model.prompt_encoder.set_size(128)
+        hints = model.hints(coords.expand(4, -1, -1), kinds, masks, told)
+        seen, _ = model.image_encoder.finish(encoded, hints)
+        blind, _ = model.image_encoder.finish(encoded)
+    assert hints.shape == (4, HINTS, 32, 32)
+    planes = hints.abs().amax(dim=(2, 3)) / HINT_GAIN
+    assert torch.equal(planes > 0.2, torch.eye(HINTS, dtype=torch.bool)), "a plane a kind"
+    assert planes.max() <= 1
+    for one in seen:
+        assert (one - blind[0]).abs().max() > 1e-3
+
+
+def test_hints_lie_where_the_prompt_does(model: CompactSam) -> None:
+    coords = torch.tensor([[[16.0, 32.0], [80.0, 96.0], [50.0, 42.0]]])
+    model.prompt_encoder.set_size(128)
+    box, point, _, _ = model.hints(coords, torch.tensor([[2, 3, 1]]), None, None)[0]
+    expected = torch.zeros(32, 32)
+    expected[8:24, 4:20] = HINT_GAIN
+    assert torch.equal(box, expected)
+    assert divmod(int(point.argmax()), 32) == (10, 12)
+
+
+@pytest.mark.parametrize("told", [WITHOUT_HINTS, FORMAT])
+def test_only_weights_from_before_the_hints_may_lack_them(told: str, tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    torch.manual_seed(3)
+    path = tmp_path / "old.safetensors"
+    save_compact(CompactSam(SMALL), path)
+    tensors = {k: v for k, v in load_file(path).items() if ".hints." not in k}
+    with safe_open(path, framework="pt") as file:
+        metadata = {k: v.replace(FORMAT, told) for k, v in file.metadata().items()}
+    save_file(tensors, path, metadata)
+    if told == FORMAT:
+        with pytest.raises(WeightsError, match="missing"):
+            load_compact(path)
+        return
+    model = load_compact(path)
+    with torch.inference_mode():
+        encoded = model.encode(model.preprocess(torch.rand(1, 3, 64, 64) * 255))
+        hinted, _ = model.image_encoder.finish(encoded, torch.rand(1, HINTS, 16, 16))
+        assert torch.equal(hinted, model.image_encoder.finish(encoded)[0])
 
 
 def test_boxes_and_corner_points_say_the_same(predictor: CompactPredictor) -> None:

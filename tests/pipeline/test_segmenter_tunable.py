@@ -198,10 +198,8 @@ def test_it_answers_in_training_as_it_does_in_use(public: Public, name: str) -> 
     coords, labels = np.concatenate([coords, np.zeros((2, 2), np.float32)]), [*labels, -1, -1]
     with torch.inference_mode():
         image = torch.from_numpy(rgb).permute(2, 0, 1)[None]
-        embedding, features = model.encode(model.preprocess(image))
-        logits, quality = model.decode(
-            embedding, features, torch.from_numpy(coords)[None], torch.tensor([labels])
-        )
+        made = model.encode(model.preprocess(image))
+        logits, quality = model.decode(made, torch.from_numpy(coords)[None], torch.tensor([labels]))
     expected, expected_quality = in_use(public, rgb, prompt)
     assert logits.shape == (1, 1, SIDE, SIDE)
     assert np.abs(logits[0, 0].numpy() - expected).max() < 1e-3 * np.abs(expected).max()
@@ -237,7 +235,7 @@ def test_one_point_is_answered_with_the_mask_that_is_used(
     with torch.inference_mode():
         image = torch.from_numpy(rgb).permute(2, 0, 1)[None]
         made = model.encode(model.preprocess(image))
-        _, quality = model.decode(*made, torch.from_numpy(point)[None], torch.tensor([[1]]))
+        _, quality = model.decode(made, torch.from_numpy(point)[None], torch.tensor([[1]]))
     prompt = Prompt(points=point, point_labels=np.int64([1]))
     assert float(quality[0, 0]) == pytest.approx(in_use(public, rgb, prompt)[1], abs=1e-4)
 
@@ -250,7 +248,7 @@ def test_crops_of_any_size_and_priors_are_taken(public: Public) -> None:
     coords, labels = torch.tensor([[[9.0, 9.0], [90.0, 90.0]]] * 2), torch.tensor([[2, 3]] * 2)
     with torch.inference_mode():
         made = model.encode(model.preprocess(image))
-        logits, quality = model.decode(*made, coords, labels, prior, torch.tensor([True, False]))
+        logits, quality = model.decode(made, coords, labels, prior, torch.tensor([True, False]))
     assert logits.shape == (2, 1, 192, 192) and quality.shape == (2, 1)
     assert not torch.allclose(logits[0], logits[1]), "the first alone had a prior"
 
