@@ -91,8 +91,8 @@ class SegmenterConfig(_Section):
     detector found which pair is meant."""
     opinion: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)], float] | None = (
         1.17,
-        3.43,
-        -2.81,
+        3.85,
+        -3.24,
     )
     """How much the segmenter's word counts in whether a pair is one: slopes of the detector's score
     and of the quality, and an offset, as `scripts/fit_opinion.py` fits them to weights; null leaves

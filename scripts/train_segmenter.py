@@ -142,7 +142,7 @@ def describe(run: object, digest: str, options: argparse.Namespace) -> dict[str,
         "minutes": round(run.elapsed / 60, 1),
         "from": run.origin,
         "commit": commit(),
-        "settings": run.config.model_dump(mode="json"),
+        "settings": run.config.model_dump(mode="json", exclude={"network"}),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
