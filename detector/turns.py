@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.calibration import Calibration
 from detector.letterbox import GREY, fit_size, resize
 from detector.types import EYEGLASSES, Detections, Detector, check_photo
 
@@ -20,21 +19,21 @@ class Turning:
     """A detector that turns the photo where it is not sure of any glasses in it; see `Detector`.
 
     Cameras held upright say so in EXIF or not at all, and glasses lie on a table any way round. Of
-    the photo as it is and its turns, the one with the surest glasses counts.
+    several turns that show glasses, the surest counts.
 
     Args:
         detector: looks at the photo, upright and turned.
         turns: degrees counter-clockwise; none leaves the detector's answer as it is.
-        discount: log-odds that glasses seen in a turned photo lose. The more looks, the more
-            chances to take another thing for glasses.
+        least: score from which on a find in a turned photo counts. The more looks, the more chances
+            to take another thing for glasses.
         enough: score of glasses in the photo as it is from which on it is not turned.
     """
 
     def __init__(
-        self, detector: Detector, turns: Sequence[float], discount: float = 0.0, enough: float = 0.0
+        self, detector: Detector, turns: Sequence[float], least: float = 0.0, enough: float = 0.0
     ) -> None:
         self._detector, self._turns = detector, tuple(turns)
-        self._discounted, self._enough = Calibration(1.0, -discount), enough
+        self._least, self._enough = least, enough
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Boxes in one uint8 (H, W, 3) RGB photo, inside it, best first."""
@@ -48,11 +47,11 @@ class Turning:
         if max(height, width) > _LONGEST:
             small = resize(rgb, fit_size((height, width), _LONGEST))
         found = max((self._turned(small, turn) for turn in self._turns), key=_surest)
-        glasses = found.labels == EYEGLASSES
-        scores = np.where(glasses, self._discounted.probability(found.scores), found.scores)
+        sure = found.scores >= self._least
+        if not (sure & (found.labels == EYEGLASSES)).any():
+            return upright
         back = np.array([width / small.shape[1], height / small.shape[0]] * 2)
-        found = Detections.of(found.boxes * back, scores, found.labels)
-        return found if _surest(found) > _surest(upright) else upright
+        return Detections.of(found.boxes[sure] * back, found.scores[sure], found.labels[sure])
 
     def _turned(self, rgb: NDArray[np.uint8], turn: float) -> Detections:
         size = rgb.shape[0], rgb.shape[1]

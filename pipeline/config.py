@@ -45,13 +45,9 @@ class DetectorConfig(_Section):
     """A look at the whole photo for each, at `size` times this; every second one at its mirror
     image. The answers become one."""
     turns: tuple[Annotated[float, Field(ge=-180, le=360)], ...] = (90, 180, 270, 30, -30)
-    """Look at the photo turned by so many degrees as well, where it shows no sure glasses as it
-    is; what is surest counts."""
-    turned_below: float = Field(0.8, ge=0.0, le=1.0)
-    """The score of its surest pair below which a photo is turned."""
-    turned_confidence: float = Field(0.88, ge=0.0, le=1.0)
-    """The score of glasses in a turned photo that count as those of `confidence` in the photo as
-    it is; all scores in turned photos fall by as much, in log-odds."""
+    """Look at the photo turned by so many degrees as well, where it shows no glasses as it is."""
+    turned_confidence: float = Field(0.9, ge=0.0, le=1.0)
+    """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
     """What is less probably glasses is none, by the score and `segmenter.opinion`."""
     calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.92, 0.63)

@@ -335,7 +335,7 @@ class _Clock:
 
 
 def _yolo(config: Config) -> Detector:
-    from detector.calibration import Calibrated, Calibration, log_odds
+    from detector.calibration import Calibrated, Calibration
     from detector.looks import FAINT, several
     from detector.predict import YoloDetector
     from detector.turns import Turning
@@ -351,8 +351,8 @@ def _yolo(config: Config) -> Detector:
     network = YoloDetector(told.weights, resolve_device(told.device), told.size, least, told.iou)
     detector = several(network, told.size, told.scales, confidence)
     scored = detector if fit is None else Calibrated(detector, fit)
-    discount = float(log_odds(told.turned_confidence) - log_odds(told.confidence))
-    return Turning(scored, told.turns, max(discount, 0.0), told.turned_below)
+    sure = max(told.confidence, told.turned_confidence)
+    return Turning(scored, told.turns, sure, told.confidence)
 
 
 def _opinion(config: Config) -> Opinion | None:
