@@ -58,7 +58,7 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
     Raises:
         ConfigError: sizes of a network are set for a public checkpoint, which has its own, or
             another optimizer than the run's.
-        WeightsError: the checkpoint is missing or not one of this script's.
+        WeightsError: the checkpoint is missing, not one of this script's, or of an older network.
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -82,7 +82,13 @@ def resume(config: TrainConfig, minutes: float, path: Path) -> Run:
     else:
         told = type(config.network).model_validate(network.to_dict())
         run = start(config.model_copy(update={"network": told}), minutes, None)
-    _fill(run, state)
+    try:
+        _fill(run, state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} does not fit today's network; go on from the weights that its run exported, "
+            "with --init"
+        ) from error
     return run
 
 

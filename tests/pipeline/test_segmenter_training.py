@@ -439,6 +439,17 @@ def test_resuming_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
         training.resume(TrainConfig(), 1, tmp_path / "checkpoint.pt")
 
 
+def test_a_run_of_an_older_network_is_not_resumed(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint.pt"
+    config = load_train_config(None, TINY)
+    training.save_checkpoint(training.start(config, 1, None), file)
+    state = torch.load(file, weights_only=True)
+    state["model"] = {k: v for k, v in state["model"].items() if ".hints." not in k}
+    torch.save(state, file)
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt does not fit .* with --init"):
+        training.resume(config, 1, file)
+
+
 def test_resuming_with_another_optimizer_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "checkpoint.pt"
     config = load_train_config(None, TINY)
