@@ -42,11 +42,7 @@ HINT_STRIDE = 4
 
 class HybridEncoder(nn.Module):
     """Image encoder in two halves: what is seen of the image alone, and what is made of it once
-    the prompt is known.
-
-    `forward` is `begin` and `finish` without a prompt. Images are (B, 3, S, S) normalised floats,
-    S a multiple of 64.
-    """
+    the prompt is known. Images are (B, 3, S, S) normalised floats, S a multiple of 64."""
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
@@ -76,10 +72,6 @@ class HybridEncoder(nn.Module):
         for hint in self.hints:
             nn.init.zeros_(hint.weight)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Embedding (B, embed_dim, S/16, S/16) and features at strides 2, 4 and 8."""
-        return self.finish(self.begin(x))
-
     def begin(self, x: Tensor) -> list[Tensor]:
         """Features at strides 2 and 4, the same for all prompts."""
         fine = self.stem(x)
@@ -88,8 +80,8 @@ class HybridEncoder(nn.Module):
     def finish(
         self, begun: list[Tensor], hints: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """As `forward`, for prompts drawn as (B, HINTS, S/4, S/4); what was begun of one image
-        serves all its prompts."""
+        """Embedding (B, embed_dim, S/16, S/16) and features at strides 2, 4 and 8, for prompts
+        drawn as (B, HINTS, S/4, S/4), or none; what was begun of one image serves them all."""
         fine, x = begun
         if hints is not None:
             x = x + self.hints[0](hints)

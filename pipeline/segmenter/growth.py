@@ -40,30 +40,29 @@ def deepened(model: CompactSam, config: CompactConfig) -> CompactSam:
             f"mix_depth), not from {own.to_dict()} to {config.to_dict()}"
         )
     deep = CompactSam(config)
-    for to, given in zip(_chains(deep), _chains(model), strict=True):
-        _lengthen(to, given)
-    state = {k: v for k, v in model.state_dict().items() if not k.startswith(_CHAINS)}
+    inside = tuple(f"{name}." for name in _CHAINS)
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith(inside)}
     missing, unexpected = deep.load_state_dict(state, strict=False)
-    assert not unexpected and all(name.startswith(_CHAINS) for name in missing)
+    assert not unexpected and all(name.startswith(inside) for name in missing)
+    for name in _CHAINS:
+        _lengthen(deep.get_submodule(name), model.get_submodule(name))
     deep.train(model.training)
     return deep
 
 
 _CHAINS = (
-    "image_encoder.stages.",
-    "image_encoder.context.",
-    "mask_decoder.output_upscaling.mix.",
+    "image_encoder.stages.0",
+    "image_encoder.stages.1",
+    "image_encoder.stages.2",
+    "image_encoder.context",
+    "mask_decoder.output_upscaling.mix",
 )
+"""The parts that get longer; each holds one run of equal blocks."""
 
 
-def _chains(model: CompactSam) -> list[nn.Sequential]:
-    """The parts that get longer; each holds one run of equal blocks."""
-    upscaling = model.mask_decoder.output_upscaling
-    return [*model.image_encoder.stages, model.image_encoder.context, upscaling.mix]
-
-
-def _lengthen(deep: nn.Sequential, given: nn.Sequential) -> None:
+def _lengthen(deep: nn.Module, given: nn.Module) -> None:
     """Fill the longer chain: the blocks that there are first, then those that do nothing."""
+    assert isinstance(deep, nn.Sequential) and isinstance(given, nn.Sequential)
     blocks = (Residual, WideMix, ContextBlock)
     last = max(i for i, part in enumerate(given) if isinstance(part, blocks))
     added = len(deep) - len(given)

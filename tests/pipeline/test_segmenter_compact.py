@@ -70,6 +70,8 @@ def test_masks_have_the_size_of_the_input(model: CompactSam, size: int) -> None:
         coords = torch.tensor([[[4.0, 4.0], [40.0, 30.0]]] * 2)
         labels = torch.tensor([[2, 3], [1, -1]])
         logits, quality = model.decode(encoded, coords, labels)
+        embedding, _ = model.image_encoder.finish(encoded)
+    assert embedding.shape[-1] == size // 16
     assert logits.shape == (2, 4, size, size) and quality.shape == (2, 4)
     assert ((quality >= 0) & (quality <= 1)).all()
 
