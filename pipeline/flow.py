@@ -125,11 +125,8 @@ class Flow:
         clock = _Clock()
         with clock("detect"):
             found = self.find(photo)
-        if not len(found.pairs):
-            return FlowResult(found.pairs, None, None, seconds=clock.seconds)
         with clock("segment"):
-            masks = self.mark(photo, found.pairs, found.lenses)
-            pairs, masks = self.confirm(found.pairs, masks)
+            pairs, masks = self.confirm(photo, found)
         if not len(pairs):
             return FlowResult(pairs, None, None, seconds=clock.seconds)
         with clock("refine"):
@@ -170,12 +167,13 @@ class Flow:
             lenses = Detections.none()
         return self.segmenter.segment(photo, point_at(pairs, lenses))
 
-    def confirm(self, pairs: Detections, masks: Masks) -> tuple[Detections, Masks]:
-        """Keep the pairs of which both networks together are sure enough.
+    def confirm(self, photo: Photo, found: Found) -> tuple[Detections, Masks]:
+        """Keep the pairs of which both networks together are sure enough, with their masks.
 
         The segmenter is a second opinion on what the detector found: a good mask speaks for a
         weak find, a poor one against it.
         """
+        pairs, masks = found.pairs, self.mark(photo, found.pairs, found.lenses)
         chance = pairs.scores
         if self._opinion is not None:
             chance = self._opinion.probability(pairs.scores, masks.quality)

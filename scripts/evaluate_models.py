@@ -130,10 +130,7 @@ def found_ious(flow: Flow, photo: Photo, truths: Sequence[np.ndarray]) -> list[f
     from detector.types import overlap
     from pipeline.evaluation.truth import box_around
 
-    seen = flow.find(photo)
-    if not len(seen.pairs):
-        return []
-    pairs, masks = flow.confirm(seen.pairs, flow.mark(photo, seen.pairs, seen.lenses))
+    pairs, masks = flow.confirm(photo, flow.find(photo))
     if not len(pairs):
         return []
     shared = np.stack([overlap(box_around(truth)[0], pairs.boxes) for truth in truths])

@@ -57,9 +57,7 @@ def look_at(flow: Flow, data: Sequence[Path]) -> Iterator[Picture]:
     for name, rgb, truth in labelled(data):
         photo = Photo(name, rgb)
         found = flow.find(photo)
-        quality = np.zeros(0, np.float32)
-        if len(found.pairs):
-            quality = flow.mark(photo, found.pairs, found.lenses).quality
+        quality = flow.mark(photo, found.pairs, found.lenses).quality
         meant = answered(truth, found.pairs.boxes)
         yield Picture(found.pairs.scores, quality, meant, len(truth))
 

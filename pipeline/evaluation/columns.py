@@ -40,12 +40,10 @@ def answers(flow: Flow, photo: Photo, boxes: Floats) -> dict[str, Prediction]:
         By the names of `COLUMNS`; those of the detector carry boxes and scores: the finished
         glasses' boxes, and the detector's own where there is no finish.
     """
-    seen = flow.find(photo)
-    masks = flow.mark(photo, seen.pairs, seen.lenses) if len(seen.pairs) else _nothing(photo)
-    found, masks = flow.confirm(seen.pairs, masks)
+    found, masks = flow.confirm(photo, flow.find(photo))
     count = len(boxes)
     told = Detections(boxes, np.ones(count, np.float32), np.full(count, EYEGLASSES, np.int64))
-    told_masks = flow.mark(photo, told) if count else _nothing(photo)
+    told_masks = flow.mark(photo, told)
     finished, raw = _both(flow, photo, found, masks)
     told_finished, told_raw = _both(flow, photo, told, told_masks)
     return {
@@ -67,6 +65,3 @@ def _both(
     finished = Prediction(np.asarray(alpha >= 0.5), alpha, boxes, quality=masks.quality)
     return finished, Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
 
-
-def _nothing(photo: Photo) -> Masks:
-    return Masks(np.zeros((0, *photo.size), np.bool_), np.zeros(0, np.float32))
