@@ -49,8 +49,6 @@ class Picture:
 
 def look_at(flow: Flow, data: Sequence[Path]) -> Iterator[Picture]:
     """What both networks say of labelled pictures."""
-    import numpy as np
-
     from detector.metrics import answered
     from pipeline.types import Photo
 

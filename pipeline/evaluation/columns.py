@@ -64,4 +64,3 @@ def _both(
         alpha, boxes = done.matte.alpha, done.boxes
     finished = Prediction(np.asarray(alpha >= 0.5), alpha, boxes, quality=masks.quality)
     return finished, Prediction(np.asarray(masks.masks.any(axis=0)), quality=masks.quality)
-
