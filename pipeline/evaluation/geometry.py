@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.rotation import row_ends
 from pipeline.types import Bools, Bytes
 
 _CROSS = np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), np.uint8)
@@ -74,9 +75,8 @@ def thin_parts(mask: Bools, radius: int) -> Bools:
 
 def hull(mask: Bools) -> Bools:
     """The convex hull of a mask, not empty."""
-    ys, xs = np.nonzero(mask)
     filled = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(filled, cv2.convexHull(np.column_stack([xs, ys]).astype(np.int32)), 1)
+    cv2.fillConvexPoly(filled, cv2.convexHull(row_ends(mask)), 1)
     return filled.view(np.bool_)
 
 
