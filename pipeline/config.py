@@ -50,7 +50,7 @@ class DetectorConfig(_Section):
     """Boxes of a lower score are not glasses where the photo had to be turned to see them."""
     confidence: float = Field(0.5, ge=0.0, le=1.0)
     """What is less probably glasses is none, by the score and `segmenter.opinion`."""
-    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.92, 0.63)
+    calibration: tuple[Annotated[float, Field(gt=0)], float] | None = (1.84, 0.49)
     """Slope and offset that make the network's scores probabilities, as
     `scripts/calibrate_detector.py` fits them to weights and looks; null leaves the scores."""
     iou: float = Field(0.6, ge=0.0, le=1.0)
@@ -86,9 +86,9 @@ class SegmenterConfig(_Section):
     """Where there are several pairs, tell the compact network by points on the lenses that the
     detector found which pair is meant."""
     opinion: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)], float] | None = (
-        1.17,
-        3.85,
-        -3.24,
+        1.35,
+        2.52,
+        -2.65,
     )
     """How much the segmenter's word counts in whether a pair is one: slopes of the detector's score
     and of the quality, and an offset, as `scripts/fit_opinion.py` fits them to weights; null leaves

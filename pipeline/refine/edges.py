@@ -20,6 +20,9 @@ _WIDE = 1700
 NONE = 1 / 512
 """Alpha that 8 bits show as none."""
 
+_FAINT = 0.01
+"""Alpha of which nobody sees anything; an edge finder that is all but sure tells as much."""
+
 
 class EdgeFinder(Protocol):
     """Anything that finds the edge in a strip along an outline; see `pipeline.refine.strips`."""
@@ -91,8 +94,9 @@ def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
 
 
 def _without_scraps(alpha: Floats) -> Floats:
-    """Clear what lies apart from the glasses and is nowhere more glasses than background."""
-    kept = touched(np.asarray(alpha > NONE), np.asarray(alpha > 0.5))
+    """Clear what is too faint to be seen, and what lies apart from the glasses and is nowhere more
+    glasses than background."""
+    kept = touched(np.asarray(alpha > _FAINT), np.asarray(alpha > 0.5))
     return np.where(kept, alpha, np.float32(0))
 
 

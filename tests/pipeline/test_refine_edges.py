@@ -136,6 +136,22 @@ def test_a_scrap_apart_from_the_glasses_goes() -> None:
     assert (alpha[45:115, 65:335] > 0.99).all()
 
 
+class Veiled(ByColour):
+    """An edge finder that is never quite sure of the background."""
+
+    def alpha(self, colours: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        return np.maximum(super().alpha(colours, guess), np.float32(1.2 / 255))
+
+
+def test_an_alpha_too_faint_to_be_seen_leaves_the_background_white() -> None:
+    truth = drawn((60, 40, 340, 120))
+    work = Working(photo(truth), truth, truth.view(np.uint8) * np.uint8(255), None, 1)
+    alpha = edge_matte(work, 1.0, Veiled())
+    assert (alpha[:36] == 0).all()
+    assert (alpha[124:] == 0).all()
+    assert (alpha[:, :56] == 0).all()
+
+
 def test_a_large_photo_is_looked_at_in_steps_and_drawn_at_its_own_size() -> None:
     truth = drawn((200, 100, 3800, 500), size=(600, 4000))
     box = np.array([200, 100, 3800, 500], np.float32)
