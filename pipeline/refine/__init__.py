@@ -107,7 +107,7 @@ def refine(
         gaps = settings.open_gaps and soft is not None
         if gaps:
             work = open_gaps(work, diagonal / work.factor)
-        found = edge_matte(work, sigma / work.factor, finder)
+        found = edge_matte(work, sigma / work.factor, finder, diagonal / work.factor)
         if gaps:
             found = clear_remains(work, found, diagonal / work.factor)
         matte = enlarged(found, clean.shape)

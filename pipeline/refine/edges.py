@@ -11,11 +11,17 @@ import numpy as np
 from pipeline.refine.blending import blending_alpha
 from pipeline.refine.contour import coverage, outlines, smooth
 from pipeline.refine.islands import touched
-from pipeline.refine.strips import roll_up, unroll
+from pipeline.refine.strips import REACH, roll_up, unroll
 from pipeline.types import Bools, Bytes, Floats
 
 _WIDE = 1700
 """Pixels across the glasses at which an edge finder works; it has learned such pictures."""
+
+_WITHIN = 0.015
+"""Of the glasses' diagonal: how far from the mask's outline their edge may be. Of small glasses the
+mask is as fine as the photo, and what lies farther away is hair, brows, another thing."""
+_WITHIN_LEAST = 2.5
+"""Pixels of that at least."""
 
 NONE = 1 / 512
 """Alpha that 8 bits show as none."""
@@ -71,13 +77,14 @@ def plain_matte(mask: Bools, sigma: float) -> Floats:
     return coverage([smooth(outline, sigma) for outline in outlines(mask)], mask.shape)
 
 
-def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
-    """Look for the edge within 16 pixels of the mask's outline.
+def edge_matte(work: Working, sigma: float, finder: EdgeFinder, diagonal: float) -> Floats:
+    """Look for the edge along the mask's outline, within 16 pixels, of small glasses within fewer.
 
     Args:
         work: the window, shrunk where the photo is large.
         sigma: of the outline's smoothing before the search, in pixels of `work`.
         finder: tells the edge.
+        diagonal: of the glasses' box, in pixels of `work`.
 
     Returns:
         float32 (h, w) in [0, 1], of the size of `work`.
@@ -88,7 +95,8 @@ def edge_matte(work: Working, sigma: float, finder: EdgeFinder) -> Floats:
     if strips is not None:
         colours = strips.read(work.rgb)
         found = finder.alpha(colours, strips.read(work.guess))
-        alpha = roll_up(strips, blending_alpha(found, colours), alpha)
+        reach = min(REACH, max(_WITHIN_LEAST, _WITHIN * diagonal))
+        alpha = roll_up(strips, blending_alpha(found, colours), alpha, reach)
         alpha = _without_scraps(alpha)
     return alpha
 

@@ -88,13 +88,14 @@ def _rows(
     return points[around], (tangent * 1j)[around], own
 
 
-def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
+def roll_up(strips: Strips, values: Floats, fallback: Floats, reach: float = REACH) -> Floats:
     """Lay a strip's values back into the picture: each pixel takes those of the outline nearest.
 
     Args:
         strips: where the values lie.
         values: float32 (L, WIDTH).
         fallback: float32 (H, W), the outlines' coverage; it stands beyond the strips.
+        reach: pixels from the outline up to which the strips count, no more than `REACH`.
 
     Returns:
         float32 (H, W).
@@ -110,7 +111,7 @@ def roll_up(strips: Strips, values: Floats, fallback: Floats) -> Floats:
     )
     row_of = np.zeros(int(labels.max()) + 1, np.int64)
     row_of[labels[ys, xs]] = rows
-    where = np.nonzero(distance < REACH)
+    where = np.nonzero(distance < reach)
     row = row_of[labels[where]]
     away = (where[1] + 1j * where[0]) - strips.points[row]
     across = (away * np.conj(strips.normals[row])).real

@@ -131,9 +131,22 @@ def test_a_scrap_apart_from_the_glasses_goes() -> None:
     faint = encoded(0.3 * linear(DARK) + 0.7 * linear(PAPER))
     rgb[126:130, 150:170] = faint
     work = Working(rgb, truth, truth.view(np.uint8) * np.uint8(255), None, 1)
-    alpha = edge_matte(work, 1.0, ByColour())
+    alpha = edge_matte(work, 1.0, ByColour(), 300)
     assert (alpha[124:] == 0).all()
     assert (alpha[45:115, 65:335] > 0.99).all()
+
+
+@pytest.mark.parametrize(("scale", "kept"), [(1, 3), (12, 16)])
+def test_what_touches_small_glasses_is_not_taken_for_their_edge(scale: int, kept: int) -> None:
+    truth = drawn((20, 30, 20 + 30 * scale, 40 + 10 * scale), size=(200, 440))
+    right = 20 + 30 * scale
+    hair = truth | drawn((right, 30, right + 30, 40 + 10 * scale), size=(200, 440))
+    box = np.array([20, 30, right, 40 + 10 * scale], np.float32)
+    soft = truth.view(np.uint8) * np.uint8(255)
+    alpha, _ = refine(photo(hair), truth, None, box, None, soft, ByColour())
+    middle = 35 + 5 * scale
+    assert (alpha[middle, right + kept :] == 0).all()
+    assert (alpha[middle, 25:right] > 0.99).all()
 
 
 class Veiled(ByColour):
@@ -146,7 +159,7 @@ class Veiled(ByColour):
 def test_an_alpha_too_faint_to_be_seen_leaves_the_background_white() -> None:
     truth = drawn((60, 40, 340, 120))
     work = Working(photo(truth), truth, truth.view(np.uint8) * np.uint8(255), None, 1)
-    alpha = edge_matte(work, 1.0, Veiled())
+    alpha = edge_matte(work, 1.0, Veiled(), 300)
     assert (alpha[:36] == 0).all()
     assert (alpha[124:] == 0).all()
     assert (alpha[:, :56] == 0).all()
@@ -160,7 +173,7 @@ def test_a_large_photo_is_looked_at_in_steps_and_drawn_at_its_own_size() -> None
     assert np.abs(alpha[:, 2000].sum() - 400) < 2
     work = Working.of(photo(truth), truth, truth.view(np.uint8) * np.uint8(255), None)
     assert work.factor == 2
-    assert edge_matte(work, 2.0, ByColour()).shape == (300, 2000)
+    assert edge_matte(work, 2.0, ByColour(), 2000).shape == (300, 2000)
 
 
 def sliver(doubt: int, colour: int) -> tuple[Working, np.ndarray]:
